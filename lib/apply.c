@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Carrying out and undoing.  The only file that calls the operations of backends
+ * which change something.
+ */
+#include "apply.h"
+
+#include <errno.h>
+
+#include "backend.h"
+#include "entry.h"
+#include "range.h"
+
+struct undo {
+	vmset__lost_fn *lost;
+	void *arg;
+	int result;
+};
+
+static int do_step(const struct vmset__step *step)
+{
+	const struct vmset_backend_ops *ops = step->backend->ops;
+	void *ctx = step->backend->ctx;
+	uintptr_t start = step->range.start;
+	size_t size = vmset__range_size(step->range);
+
+	switch (step->call) {
+	case VMSET__MAP:
+		return ops->map(ctx, start, size, step->flags, step->offset);
+	case VMSET__UNMAP:
+		return ops->unmap(ctx, start, size);
+	default:
+		return ops->protect(ctx, start, size, step->flags);
+	}
+}
+
+static void give_up(struct undo *undo, struct vmset_range range,
+		    const struct vmset_backend *backend)
+{
+	undo->lost(range, backend, undo->arg);
+	undo->result = -ENOTRECOVERABLE;
+}
+
+/* Bring back what a step did to a part of an area. */
+static int undo_part(const struct vmset__step *step,
+		     const struct vmset_area *old, struct vmset_range part)
+{
+	bool unmap = step->call == VMSET__UNMAP;
+	struct vmset__step back = {
+		.call = unmap ? VMSET__MAP : VMSET__PROTECT,
+		.range = part, .backend = step->backend, .flags = old->flags,
+		.offset = vmset__offset_at(old, part.start),
+	};
+
+	if (unmap &&
+	    vmset__promises(step->backend) & VMSET_BACKEND_DISCARDS)
+		return -ENOTRECOVERABLE;
+	return do_step(&back);
+}
+
+/* A map is the last step of its plan, so it never has to be undone. */
+static void undo_step(const struct vmset__plan *plan,
+		      const struct vmset__step *step, struct undo *undo)
+{
+	for (size_t i = step->to; i-- > step->from;) {
+		const struct vmset_area *old = &plan->old[i];
+		struct vmset_range part = vmset__step_part(step, old);
+
+		if (!vmset__range_is_empty(part) && undo_part(step, old, part))
+			give_up(undo, part, step->backend);
+	}
+}
+
+/* Whether a call that failed may have changed a part of its range. */
+static bool may_be_half_done(const struct vmset__step *step)
+{
+	return step->call == VMSET__PROTECT &&
+	       vmset__promises(step->backend) & VMSET_BACKEND_JOINS;
+}
+
+int vmset__apply(const struct vmset__plan *plan, vmset__lost_fn *lost,
+		 void *arg)
+{
+	struct undo undo = { .lost = lost, .arg = arg };
+	size_t n = 0;
+
+	while (n < plan->steps_n && !undo.result) {
+		undo.result = do_step(&plan->steps[n]);
+		n++;
+	}
+	if (!undo.result)
+		return 0;
+	n--;
+	if (undo.result == -ENOTRECOVERABLE)
+		give_up(&undo, plan->steps[n].range, plan->steps[n].backend);
+	else if (may_be_half_done(&plan->steps[n]))
+		undo_step(plan, &plan->steps[n], &undo);
+	while (n-- > 0)
+		undo_step(plan, &plan->steps[n], &undo);
+	return undo.result;
+}

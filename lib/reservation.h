@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Ranges of the process's address space, held against everybody else.
+ */
+#ifndef VMSET_RESERVATION_H
+#define VMSET_RESERVATION_H
+
+#include "vmset.h"
+
+/*
+ * The flags of every mapping in a reservation, so that the kernel's areas join
+ * again: private anonymous memory without a reserve of swap.
+ */
+#define VMSET__MAP_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
+/* Read from the system. */
+size_t vmset__page_size(void);
+
+/* Reserve size bytes, a multiple of the page size.  0 or a negative errno. */
+int vmset__reservation_get(size_t size, struct vmset_range *range);
+
+/* Give it back, with all that is mapped in it.  0 or a negative errno. */
+int vmset__reservation_put(struct vmset_range range);
+
+#endif /* VMSET_RESERVATION_H */

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The slab: chunks from mmap, carved into nodes of two classes, and the three
+ * lists through which a dropped node comes back into use.
+ */
+#include "slab.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "shared.h"
+
+#define NODE_ALIGN ((size_t)64)         /* a cache line */
+#define CHUNK_MIN  ((size_t)16 << 10)
+#define CHUNK_MAX  ((size_t)2 << 20)
+
+/* How many nodes of a class may rest: a part of all, within these. */
+#define REST_SHARE 32
+#define REST_MIN   2
+#define REST_MAX   256
+
+struct vmset__chunk {
+	struct vmset__chunk *next;
+	size_t size;
+};
+
+static size_t round_up(size_t n, size_t align)
+{
+	return (n + align - 1) & ~(align - 1);
+}
+
+static void *map_pages(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static struct vmset__node *pop(struct vmset__list *list)
+{
+	struct vmset__node *node = list->head;
+
+	if (!node)
+		return NULL;
+	list->head = node->link;
+	if (!list->head)
+		list->tail = NULL;
+	list->n--;
+	return node;
+}
+
+static void push(struct vmset__list *list, struct vmset__node *node)
+{
+	node->link = list->head;
+	list->head = node;
+	if (!list->tail)
+		list->tail = node;
+	list->n++;
+}
+
+/* Put all of from in front of to. */
+static void move_all(struct vmset__list *to, struct vmset__list *from)
+{
+	if (!from->head)
+		return;
+	from->tail->link = to->head;
+	if (!to->tail)
+		to->tail = from->tail;
+	to->head = from->head;
+	to->n += from->n;
+	*from = (struct vmset__list){ 0 };
+}
+
+/*
+ * Begin a new epoch: the stores into nodes that become free by it come after
+ * the store to the epoch.
+ */
+static void advance(struct vmset__slab *slab)
+{
+	vmset__store(&slab->epoch, slab->epoch + 1);
+	vmset__fence_release();
+	for (int c = 0; c < VMSET__CLASSES; c++) {
+		move_all(&slab->pool[c].free, &slab->pool[c].resting);
+		move_all(&slab->pool[c].resting, &slab->pool[c].cooling);
+	}
+}
+
+/* Advance until a node of the pool is free, if that helps. */
+static void wake(struct vmset__slab *slab, const struct vmset__pool *pool)
+{
+	while (!pool->free.n && pool->resting.n + pool->cooling.n)
+		advance(slab);
+}
+
+static bool rested_enough(const struct vmset__pool *pool)
+{
+	size_t least = pool->total / REST_SHARE;
+
+	if (least < REST_MIN)
+		least = REST_MIN;
+	if (least > REST_MAX)
+		least = REST_MAX;
+	return pool->resting.n + pool->cooling.n >= 2 * least;
+}
+
+/* Map a chunk for more nodes; a larger one where there are many already. */
+static bool grow(struct vmset__slab *slab)
+{
+	size_t size = slab->mapped / 16;
+	struct vmset__chunk *chunk;
+
+	if (size < CHUNK_MIN)
+		size = CHUNK_MIN;
+	if (size > CHUNK_MAX)
+		size = CHUNK_MAX;
+	size = round_up(size, (size_t)sysconf(_SC_PAGESIZE));
+	chunk = map_pages(size);
+	if (!chunk)
+		return false;
+	*chunk = (struct vmset__chunk){ slab->chunks, size };
+	slab->chunks = chunk;
+	slab->mapped += size;
+	slab->bump = (char *)chunk + round_up(sizeof *chunk, NODE_ALIGN);
+	slab->bump_end = (char *)chunk + size;
+	return true;
+}
+
+static struct vmset__node *carve(struct vmset__slab *slab,
+				 struct vmset__pool *pool)
+{
+	struct vmset__node *node = (struct vmset__node *)(void *)slab->bump;
+
+	if ((size_t)(slab->bump_end - slab->bump) < pool->node_size)
+		return NULL;
+	slab->bump += pool->node_size;
+	pool->total++;
+	return node;
+}
+
+void *vmset__slab_init(struct vmset__slab *slab, size_t object_size,
+		       const size_t node_size[VMSET__CLASSES])
+{
+	char *object;
+
+	*slab = (struct vmset__slab){ 0 };
+	for (int c = 0; c < VMSET__CLASSES; c++)
+		slab->pool[c].node_size = round_up(node_size[c], NODE_ALIGN);
+	if (!grow(slab))
+		return NULL;
+	object = slab->bump;
+	slab->bump += round_up(object_size, NODE_ALIGN);
+	return object;
+}
+
+void vmset__slab_fini(struct vmset__slab *slab)
+{
+	struct vmset__chunk *chunk = slab->chunks;
+
+	while (chunk) {
+		struct vmset__chunk *next = chunk->next;
+
+		munmap(chunk, chunk->size);
+		chunk = next;
+	}
+}
+
+struct vmset__node *vmset__slab_alloc(struct vmset__slab *slab,
+				      enum vmset__class class, bool urgent)
+{
+	struct vmset__pool *pool = &slab->pool[class];
+	struct vmset__node *node;
+
+	if (!pool->free.n && rested_enough(pool))
+		wake(slab, pool);
+	node = pop(&pool->free);
+	if (!node)
+		node = carve(slab, pool);
+	if (!node && grow(slab))
+		node = carve(slab, pool);
+	if (!node) {
+		wake(slab, pool);
+		node = pop(&pool->free);
+	}
+	if (!node && urgent)
+		node = pop(&pool->kept);
+	return node;
+}
+
+bool vmset__slab_keep(struct vmset__slab *slab, enum vmset__class class,
+		      size_t n)
+{
+	struct vmset__pool *pool = &slab->pool[class];
+
+	while (pool->kept.n < n) {
+		struct vmset__node *node =
+			vmset__slab_alloc(slab, class, false);
+
+		if (!node)
+			return false;
+		push(&pool->kept, node);
+	}
+	return true;
+}
+
+void vmset__slab_unalloc(struct vmset__slab *slab, enum vmset__class class,
+			 struct vmset__node *node)
+{
+	push(&slab->pool[class].free, node);
+}
+
+void vmset__slab_retire(struct vmset__slab *slab, enum vmset__class class,
+			struct vmset__node *node)
+{
+	push(&slab->pool[class].cooling, node);
+}
+
+void *vmset__scratch_get(size_t size)
+{
+	return map_pages(size);
+}
+
+void vmset__scratch_put(void *scratch, size_t size)
+{
+	munmap(scratch, size);
+}

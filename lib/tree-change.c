@@ -1,0 +1,660 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Changes of the tree: built aside, published by one store.
+ *
+ * A splice touches the leaves from the one where its lowest end belongs to the
+ * one where its highest end belongs.  What stays of them and what is new is
+ * packed into new leaves, which replace the old ones among the children of
+ * their parents; that is a splice one level up.  It ends where one node replaces
+ * one node: there a store to the parent's child pointer, or to the root,
+ * publishes the whole.  Mostly that is one leaf for one leaf.
+ *
+ * A node that overflows shares with a neighbour before two become three, so
+ * that nodes are about four fifths full after random insertions (the B* rule
+ * of Bayer and McCreight, and Knuth).  A run of insertions that goes up, or
+ * down, leaves full nodes behind.
+ */
+#include "tree.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "range.h"
+#include "tree-node.h"
+
+/* A node that is emptier joins a neighbour, if both together fill at most FULL. */
+#define FEW(slots)  ((slots) / 4)
+#define FULL(slots) ((slots) / 4 * 3)
+
+static unsigned slots_at(unsigned level)
+{
+	return level ? INNER_SLOTS : LEAF_SLOTS;
+}
+
+static struct vmset__node *node_of(uintptr_t node)
+{
+	return (struct vmset__node *)node;
+}
+
+/* ---- summaries ---- */
+
+static struct vmset__summary summarise_leaf(const struct vmset__leaf *leaf)
+{
+	unsigned count = leaf->node.count;
+	struct vmset__summary sum = { leaf->start[0], leaf->end[count - 1], 0 };
+
+	for (unsigned i = 1; i < count; i++)
+		sum.gap = vmset__max(sum.gap, leaf->start[i] - leaf->end[i - 1]);
+	return sum;
+}
+
+static struct vmset__summary summarise_inner(const struct vmset__inner *inner)
+{
+	unsigned count = inner->node.count;
+	struct vmset__summary sum = {
+		inner->first[0], inner->last[count - 1], inner->gap[0],
+	};
+
+	for (unsigned i = 1; i < count; i++) {
+		uintptr_t between = inner->first[i] - inner->last[i - 1];
+
+		sum.gap = vmset__max(sum.gap, inner->gap[i]);
+		sum.gap = vmset__max(sum.gap, between);
+	}
+	return sum;
+}
+
+struct vmset__summary vmset__summarise(uintptr_t node, unsigned level)
+{
+	return level ? summarise_inner(vmset__inner(node)) :
+		       summarise_leaf(vmset__leaf(node));
+}
+
+/* Forget what is known of child i at each alignment.  false: nothing was. */
+static bool forget_rooms(struct vmset__inner *inner, unsigned i)
+{
+	uint32_t bit = UINT32_C(1) << i, known = 0;
+
+	for (unsigned r = 0; r < VMSET_TREE_ALIGNMENTS; r++) {
+		known |= inner->rooms[r].valid & bit;
+		inner->rooms[r].valid &= ~bit;
+	}
+	return known != 0;
+}
+
+/*
+ * The node at level has taken its place: bring the summaries above it up to
+ * date, as far up as something changes.
+ */
+static void update_summaries(const struct vmset__cursor *path, unsigned level,
+			     uintptr_t node)
+{
+	struct vmset__summary sum = vmset__summarise(node, level);
+
+	while (level++ < path->level) {
+		struct vmset__inner *inner = path->path[level].node;
+		unsigned i = path->path[level].at;
+		bool forgot = forget_rooms(inner, i);
+
+		if (!forgot && inner->first[i] == sum.first &&
+		    inner->last[i] == sum.last && inner->gap[i] == sum.gap)
+			return;
+		inner->first[i] = sum.first;
+		inner->last[i] = sum.last;
+		inner->gap[i] = sum.gap;
+		sum = summarise_inner(inner);
+	}
+}
+
+/* ---- packing ---- */
+
+/* A run of entries, or of children, that goes into new nodes. */
+struct part {
+	enum { OLD_NODE, FRESH, CHAIN } kind;
+	size_t n;
+	uintptr_t node;                         /* OLD_NODE, and from where */
+	unsigned from;
+	const struct vmset_area *fresh;
+	const struct vmset__node *chain;        /* new nodes, by link */
+	/* What divides the last child of node, or of chain, from the next. */
+	uintptr_t bound;
+};
+
+#define PARTS 5
+
+/* The splice at one level. */
+struct job {
+	struct vmset__tree *tree;
+	struct vmset__change *change;
+	bool urgent;
+	unsigned level;
+	struct part part[PARTS];
+	unsigned parts;
+	size_t total;
+	bool at_start, at_end;          /* the new is at an end of the nodes */
+	struct vmset__node *chain;      /* the result */
+	size_t chain_n;
+};
+
+static void add_part(struct job *job, struct part part)
+{
+	job->part[job->parts++] = part;
+	job->total += part.n;
+}
+
+/* Nodes that nobody sees yet, so plain stores will do; but see shared.h. */
+#if VMSET_TSAN
+#define COPY(dst, at, src, from, n)                                       \
+	do {                                                              \
+		for (unsigned k_ = 0; k_ < (n); k_++)                     \
+			vmset__store(&(dst)[(at) + k_], (src)[(from) + k_]); \
+	} while (0)
+#else
+#define COPY(dst, at, src, from, n) \
+	memcpy(&(dst)[at], &(src)[from], (n) * sizeof *(dst))
+#endif
+
+static void copy_entries(struct vmset__leaf *to, unsigned at,
+			 const struct vmset__leaf *leaf, unsigned from,
+			 unsigned n)
+{
+	COPY(to->end, at, leaf->end, from, n);
+	COPY(to->start, at, leaf->start, from, n);
+	COPY(to->offset, at, leaf->offset, from, n);
+	COPY(to->backend, at, leaf->backend, from, n);
+	COPY(to->data, at, leaf->data, from, n);
+	COPY(to->flags, at, leaf->flags, from, n);
+}
+
+static void store_entry(struct vmset__leaf *to, unsigned at,
+			const struct vmset_area *entry)
+{
+	vmset__store(&to->end[at], entry->end);
+	vmset__store(&to->start[at], entry->start);
+	vmset__store(&to->offset[at], entry->offset);
+	vmset__store(&to->backend[at], entry->backend);
+	vmset__store(&to->data[at], entry->data);
+	vmset__store(&to->flags[at], entry->flags);
+}
+
+/* Take n entries from the front of a part. */
+static void take_entries(struct vmset__leaf *to, unsigned at,
+			 struct part *part, unsigned n)
+{
+	if (part->kind == OLD_NODE) {
+		copy_entries(to, at, vmset__leaf(part->node), part->from, n);
+		part->from += n;
+	} else {
+		for (unsigned i = 0; i < n; i++)
+			store_entry(to, at + i, part->fresh++);
+	}
+	part->n -= n;
+}
+
+static void copy_children(struct vmset__inner *to, unsigned at,
+			  const struct vmset__inner *inner, unsigned from,
+			  unsigned n, uintptr_t last_bound)
+{
+	COPY(to->bound, at, inner->bound, from, n);
+	COPY(to->child, at, inner->child, from, n);
+	memcpy(&to->first[at], &inner->first[from], n * sizeof *to->first);
+	memcpy(&to->last[at], &inner->last[from], n * sizeof *to->last);
+	memcpy(&to->gap[at], &inner->gap[from], n * sizeof *to->gap);
+	if (from + n == inner->node.count)
+		vmset__store(&to->bound[at + n - 1], last_bound);
+}
+
+static void store_child(struct vmset__inner *to, unsigned at, uintptr_t child,
+			unsigned level, uintptr_t bound)
+{
+	struct vmset__summary sum = vmset__summarise(child, level);
+
+	vmset__store(&to->bound[at], bound ? bound : sum.last);
+	vmset__store(&to->child[at], child);
+	to->first[at] = sum.first;
+	to->last[at] = sum.last;
+	to->gap[at] = sum.gap;
+}
+
+/* Take n children from the front of a part into a node at level. */
+static void take_children(struct vmset__inner *to, unsigned level,
+			  unsigned at, struct part *part, unsigned n)
+{
+	if (part->kind == OLD_NODE) {
+		copy_children(to, at, vmset__inner(part->node), part->from, n,
+			      part->bound);
+		part->from += n;
+	} else {
+		for (unsigned i = 0; i < n; i++) {
+			bool last = part->n == i + 1;
+
+			store_child(to, at + i, (uintptr_t)part->chain,
+				    level - 1, last ? part->bound : 0);
+			part->chain = part->chain->link;
+		}
+	}
+	part->n -= n;
+}
+
+static struct vmset__node *make_node(struct job *job)
+{
+	enum vmset__class class = vmset__class_of(job->level);
+	struct vmset__node *node =
+		vmset__slab_alloc(&job->tree->slab, class, job->urgent);
+
+	if (!node)
+		return NULL;
+	node->made = job->change->made[class];
+	job->change->made[class] = node;
+	node->link = NULL;
+	return node;
+}
+
+static void finish_leaf(struct vmset__leaf *leaf, unsigned count)
+{
+	for (unsigned i = count; i < LEAF_SLOTS; i++) {
+		vmset__store(&leaf->end[i], UINTPTR_MAX);
+		vmset__store(&leaf->start[i], UINTPTR_MAX);
+	}
+	vmset__store(&leaf->node.count, count);
+}
+
+static void finish_inner(struct vmset__inner *inner, unsigned count)
+{
+	for (unsigned i = count; i < INNER_SLOTS; i++)
+		vmset__store(&inner->bound[i], UINTPTR_MAX);
+	for (unsigned r = 0; r < VMSET_TREE_ALIGNMENTS; r++)
+		inner->rooms[r].valid = 0;
+	vmset__store(&inner->node.count, count);
+}
+
+/* A new node with the next n entries or children of the job's parts. */
+static struct vmset__node *pack_node(struct job *job, struct part **part,
+				     unsigned n)
+{
+	struct vmset__node *node = make_node(job);
+	unsigned at = 0;
+
+	if (!node)
+		return NULL;
+	while (at < n) {
+		unsigned take = (unsigned)vmset__min(n - at, (*part)->n);
+
+		if (!take)
+			(*part)++;
+		else if (job->level)
+			take_children(vmset__inner((uintptr_t)node), job->level,
+				      at, *part, take);
+		else
+			take_entries(vmset__leaf((uintptr_t)node), at, *part,
+				     take);
+		at += take;
+	}
+	if (job->level)
+		finish_inner(vmset__inner((uintptr_t)node), n);
+	else
+		finish_leaf(vmset__leaf((uintptr_t)node), n);
+	return node;
+}
+
+/* How many of the total the i-th of m new nodes gets. */
+static unsigned share(const struct job *job, size_t m, size_t i)
+{
+	size_t slots = slots_at(job->level), left = job->total - (m - 1) * slots;
+
+	if (m > 1 && job->at_end)
+		return (unsigned)(i == m - 1 ? left : slots);
+	if (m > 1 && job->at_start)
+		return (unsigned)(i == 0 ? left : slots);
+	return (unsigned)(job->total / m + (i < job->total % m));
+}
+
+static bool pack(struct job *job)
+{
+	size_t slots = slots_at(job->level), m = (job->total + slots - 1) / slots;
+	struct vmset__node **link = &job->chain;
+	struct part *part = job->part;
+
+	job->chain = NULL;
+	job->chain_n = m;
+	for (size_t i = 0; i < m; i++) {
+		*link = pack_node(job, &part, share(job, m, i));
+		if (!*link)
+			return false;
+		link = &(*link)->link;
+	}
+	return true;
+}
+
+/* ---- from level to level ---- */
+
+/* What divides child i of the cursor's node at level from what follows. */
+static uintptr_t bound_of(const struct vmset__cursor *path, unsigned level,
+			  unsigned i)
+{
+	const struct vmset__inner *inner = path->path[level].node;
+
+	while (i + 1 == inner->node.count) {
+		if (level++ == path->level)
+			return UINTPTR_MAX;
+		inner = path->path[level].node;
+		i = path->path[level].at;
+	}
+	return inner->bound[i];
+}
+
+static unsigned child_count(const struct vmset__inner *inner, unsigned i)
+{
+	return node_of(inner->child[i])->count;
+}
+
+/* Whether the job, with a neighbour that has count, is better off. */
+static bool should_join(const struct job *job, unsigned count)
+{
+	size_t slots = slots_at(job->level);
+
+	if (job->total < FEW(slots))
+		return job->total && job->total + count <= FULL(slots);
+	return job->total > slots && job->total <= 2 * slots &&
+	       !job->at_start && !job->at_end;
+}
+
+/*
+ * Take a neighbour of the nodes that are replaced into the job, if that keeps
+ * the nodes well filled: the emptier of the two.
+ */
+static void join_neighbour(struct job *job)
+{
+	struct vmset__change *change = job->change;
+	unsigned level = job->level, none = UINT32_MAX;
+	unsigned *low = &change->low[level], *high = &change->high[level];
+	const struct vmset__inner *left, *right;
+	unsigned before = none, behind = none;
+
+	if (level >= change->left.level)
+		return;
+	left = change->left.path[level + 1].node;
+	right = change->right.path[level + 1].node;
+	if (*low > 0)
+		before = child_count(left, *low - 1);
+	if (*high + 1 < right->node.count)
+		behind = child_count(right, *high + 1);
+	if (before <= behind && before != none && should_join(job, before)) {
+		--*low;
+		memmove(&job->part[1], &job->part[0],
+			job->parts * sizeof job->part[0]);
+		job->part[0] = (struct part){
+			.kind = OLD_NODE, .n = before,
+			.node = left->child[*low],
+			.bound = left->bound[*low],
+		};
+		job->parts++;
+		job->total += before;
+	} else if (behind != none && should_join(job, behind)) {
+		++*high;
+		add_part(job, (struct part){
+			.kind = OLD_NODE, .n = behind,
+			.node = right->child[*high],
+			.bound = bound_of(&change->right, level + 1, *high),
+		});
+	}
+}
+
+/* The job at level 0: what stays of the leaves at both ends, and the new. */
+static void begin(struct job *job, const struct vmset__splice *splice)
+{
+	const struct vmset__leaf *left = job->change->left.leaf;
+	const struct vmset__leaf *right = job->change->right.leaf;
+	unsigned a = vmset__count_le(left->end, LEAF_SLOTS, splice->cut.start);
+	unsigned b = splice->cut.end == 0 ? 0 :
+		vmset__count_le(right->start, LEAF_SLOTS, splice->cut.end - 1);
+
+	if (a > left->node.count)
+		a = left->node.count;
+	if (b > right->node.count)
+		b = right->node.count;
+	add_part(job, (struct part){ .kind = OLD_NODE, .n = a,
+				     .node = (uintptr_t)left });
+	add_part(job, (struct part){ .kind = FRESH, .n = splice->n,
+				     .fresh = splice->fresh });
+	add_part(job, (struct part){ .kind = OLD_NODE, .from = b,
+				     .n = right->node.count - b,
+				     .node = (uintptr_t)right });
+	job->at_start = a == 0;
+	job->at_end = b == right->node.count;
+}
+
+/* The job one level up: the chain among the children of the parents. */
+static void ascend(struct job *job)
+{
+	struct vmset__change *change = job->change;
+	unsigned level = job->level++;
+	unsigned low = change->low[level], high = change->high[level];
+	const struct vmset__inner *left = change->left.path[level + 1].node;
+	const struct vmset__inner *right = change->right.path[level + 1].node;
+	struct part chain = { .kind = CHAIN, .n = job->chain_n,
+			      .chain = job->chain, .bound = UINTPTR_MAX };
+
+	job->parts = 0;
+	job->total = 0;
+	job->at_start = job->at_end = false;
+	if (level >= change->left.level) {
+		add_part(job, chain);
+		return;
+	}
+	chain.bound = bound_of(&change->right, level + 1, high);
+	add_part(job, (struct part){ .kind = OLD_NODE, .n = low,
+				     .node = (uintptr_t)left });
+	add_part(job, chain);
+	add_part(job, (struct part){
+		.kind = OLD_NODE, .from = high + 1,
+		.n = right->node.count - high - 1, .node = (uintptr_t)right,
+		.bound = bound_of(&change->right, level + 1,
+				  right->node.count - 1),
+	});
+	job->at_start = low == 0;
+	job->at_end = high + 1 == right->node.count;
+	if (job->level < change->left.level) {
+		change->low[job->level] = change->left.path[level + 2].at;
+		change->high[job->level] = change->right.path[level + 2].at;
+	}
+}
+
+/* The only child that the parts of an inner level hold. */
+static uintptr_t only_child(const struct job *job)
+{
+	const struct part *part = job->part;
+
+	while (!part->n)
+		part++;
+	return part->kind == CHAIN ? (uintptr_t)part->chain :
+				     vmset__inner(part->node)->child[part->from];
+}
+
+static void finish_root(struct job *job, uintptr_t node, unsigned level)
+{
+	job->change->slot = &job->tree->root;
+	job->change->fresh = vmset__root(node_of(node), level);
+	job->change->dropped_level = job->change->left.level;
+}
+
+/*
+ * Whether the change can end here: true if the slot to publish it by is known.
+ * Called when the level is packed.
+ */
+static bool finished(struct job *job)
+{
+	struct vmset__change *change = job->change;
+	unsigned level = job->level;
+	struct vmset__inner *parent;
+
+	if (job->chain_n != 1)
+		return false;
+	if (level >= change->left.level) {
+		finish_root(job, (uintptr_t)job->chain, level);
+		return true;
+	}
+	parent = change->left.path[level + 1].node;
+	if (parent != change->right.path[level + 1].node ||
+	    change->low[level] != change->high[level])
+		return false;
+	change->slot = &parent->child[change->low[level]];
+	change->fresh = (uintptr_t)job->chain;
+	change->dropped_level = level;
+	return true;
+}
+
+/* The root has lost all its children: an empty leaf. */
+static bool make_empty(struct job *job)
+{
+	job->level = 0;
+	job->total = 0;
+	job->chain = pack_node(job, NULL, 0);
+	if (job->chain)
+		finish_root(job, (uintptr_t)job->chain, 0);
+	return job->chain;
+}
+
+static bool build(struct job *job, const struct vmset__splice *splice)
+{
+	unsigned root_level = job->change->left.level;
+
+	begin(job, splice);
+	for (;;) {
+		if (job->level == root_level && job->total == 0)
+			return make_empty(job);
+		if (job->level == root_level && job->level &&
+		    job->total == 1) {
+			finish_root(job, only_child(job), job->level - 1);
+			return true;
+		}
+		join_neighbour(job);
+		if (!pack(job))
+			return false;
+		if (finished(job))
+			return true;
+		if (job->level + 2 == VMSET_TREE_LEVELS)
+			return false;
+		ascend(job);
+	}
+}
+
+/* ---- prepare, publish, discard ---- */
+
+/*
+ * What a single urgent change can need: three nodes in place of two at each
+ * level, and a new root.
+ */
+static bool keep_for_urgent(struct vmset__tree *tree, unsigned root_level)
+{
+	const struct vmset__node *root =
+		node_of(vmset__root_node(tree->root));
+	bool one_leaf = root_level == 0 && root->count + 2 <= LEAF_SLOTS;
+
+	return vmset__slab_keep(&tree->slab, VMSET__LEAF, one_leaf ? 1 : 3) &&
+	       vmset__slab_keep(&tree->slab, VMSET__INNER,
+				one_leaf ? 0 : 3 * root_level + 1);
+}
+
+int vmset__tree_prepare(struct vmset__tree *tree, struct vmset__change *change,
+			const struct vmset__splice *splice, bool urgent)
+{
+	struct job job = { .tree = tree, .change = change, .urgent = urgent };
+
+	change->made[VMSET__LEAF] = change->made[VMSET__INNER] = NULL;
+	change->len_change = splice->len_change;
+	vmset__cursor_route(&change->left, tree, splice->low_end - 1);
+	vmset__cursor_route(&change->right, tree, splice->high_end - 1);
+	if (!urgent && !keep_for_urgent(tree, change->left.level))
+		return -ENOMEM;
+	if (change->left.level) {
+		change->low[0] = change->left.path[1].at;
+		change->high[0] = change->right.path[1].at;
+	}
+	if (build(&job, splice))
+		return 0;
+	vmset__tree_discard(tree, change);
+	return -ENOMEM;
+}
+
+void vmset__tree_discard(struct vmset__tree *tree, struct vmset__change *change)
+{
+	for (int class = 0; class < VMSET__CLASSES; class++) {
+		struct vmset__node *node = change->made[class];
+
+		while (node) {
+			struct vmset__node *next = node->made;
+
+			vmset__slab_unalloc(&tree->slab, class, node);
+			node = next;
+		}
+		change->made[class] = NULL;
+	}
+}
+
+/*
+ * Retire the children of a node that were replaced; which of its sides lie on
+ * the paths tells how much of it that is.  A neighbour that was taken in (a
+ * child beside the paths) is replaced itself, but its children live on.
+ */
+static void retire(struct vmset__tree *tree, const struct vmset__change *change,
+		   uintptr_t node, unsigned level, bool on_left, bool on_right)
+{
+	if (level) {
+		const struct vmset__inner *inner = vmset__inner(node);
+		const struct vmset__step_of_path *l = &change->left.path[level];
+		const struct vmset__step_of_path *r = &change->right.path[level];
+		unsigned from = on_left ? change->low[level - 1] : 0;
+		unsigned to = on_right ? change->high[level - 1] :
+					 inner->node.count - 1;
+
+		for (unsigned i = from; i <= to; i++) {
+			uintptr_t child = inner->child[i];
+
+			if ((on_left && i < l->at) || (on_right && i > r->at))
+				vmset__slab_retire(&tree->slab,
+						   vmset__class_of(level - 1),
+						   node_of(child));
+			else
+				retire(tree, change, child, level - 1,
+				       on_left && i == l->at,
+				       on_right && i == r->at);
+		}
+	}
+	vmset__slab_retire(&tree->slab, vmset__class_of(level), node_of(node));
+}
+
+void vmset__tree_publish(struct vmset__tree *tree,
+			 const struct vmset__change *change)
+{
+	uintptr_t seq = tree->seq, old = *change->slot;
+	size_t len = tree->len[seq / 2 % 2];
+
+	/* No word of the announcement before the end of the last one. */
+	vmset__fence_release();
+	vmset__store(&tree->slot, change->slot);
+	vmset__store(&tree->fresh, change->fresh);
+	vmset__store(&tree->len[(seq / 2 + 1) % 2],
+		     len + (size_t)change->len_change);
+	vmset__store_release(&tree->seq, seq + 1);
+	vmset__store_release(change->slot, change->fresh);
+	vmset__store_release(&tree->seq, seq + 2);
+
+	if (change->slot == &tree->root)
+		old = vmset__root_node(old);
+	else
+		update_summaries(&change->left, change->dropped_level,
+				 change->fresh);
+	retire(tree, change, old, change->dropped_level, true, true);
+}
+
+bool vmset__tree_init(struct vmset__tree *tree)
+{
+	struct vmset__change change = { 0 };
+	struct job job = { .tree = tree, .change = &change };
+
+	if (!make_empty(&job))
+		return false;
+	tree->root = change.fresh;
+	return true;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The search for free room: one descent, led by the summaries.
+ *
+ * The largest gap below a child says at once whether it is worth a visit, unless
+ * the alignment is coarser than the areas: a gap may be large enough and
+ * still have no aligned place.  Then the child's *room* decides, the largest
+ * block that starts aligned in one of its gaps.  Rooms are worked out when
+ * first asked for, and forgotten along the path of each change.
+ */
+#include "tree.h"
+
+#include "range.h"
+#include "tree-node.h"
+
+/* The lowest place in a gap, without regard to the block's size. */
+static bool lowest_place(size_t align, size_t lead, struct vmset_range gap,
+			 uintptr_t *block)
+{
+	uintptr_t at = gap.start + lead;
+
+	if (at < lead || at > UINTPTR_MAX - (align - 1))
+		return false;
+	*block = ((at + align - 1) & ~(align - 1)) - lead;
+	return *block < gap.end;
+}
+
+bool vmset__fit_in(const struct vmset__fit *fit, struct vmset_range gap,
+		   enum vmset__direction direction, uintptr_t *block)
+{
+	uintptr_t at;
+
+	if (gap.start >= gap.end || gap.end - gap.start < fit->size)
+		return false;
+	if (direction == VMSET__UP)
+		return lowest_place(fit->align, fit->lead, gap, block) &&
+		       gap.end - *block >= fit->size;
+	at = (gap.end - fit->size + fit->lead) & ~(fit->align - 1);
+	*block = at - fit->lead;
+	return at >= fit->lead && *block >= gap.start;
+}
+
+/* ---- rooms ---- */
+
+static uintptr_t room_in(const struct vmset__alignment *al, uintptr_t start,
+			 uintptr_t end)
+{
+	uintptr_t block;
+
+	if (!lowest_place(al->align, al->lead,
+			  (struct vmset_range){ start, end }, &block))
+		return 0;
+	return end - block;
+}
+
+static uintptr_t leaf_room(const struct vmset__leaf *leaf,
+			   const struct vmset__alignment *al)
+{
+	uintptr_t room = 0;
+
+	for (unsigned i = 1; i < leaf->node.count; i++)
+		room = vmset__max(room, room_in(al, leaf->end[i - 1],
+						leaf->start[i]));
+	return room;
+}
+
+/* The room of child i of a node at level, for the alignment at place r. */
+static uintptr_t child_room(const struct vmset__tree *tree, unsigned r,
+			    struct vmset__inner *inner, unsigned level,
+			    unsigned i)
+{
+	const struct vmset__alignment *al = &tree->alignment[r];
+	struct vmset__rooms *rooms = &inner->rooms[r];
+	uint32_t bit = UINT32_C(1) << i;
+	struct vmset__inner *child;
+	uintptr_t room = 0;
+
+	if (rooms->use != al->use) {
+		rooms->use = al->use;
+		rooms->valid = 0;
+	}
+	if (rooms->valid & bit)
+		return rooms->room[i];
+	if (level == 1) {
+		room = leaf_room(vmset__leaf(inner->child[i]), al);
+	} else {
+		child = vmset__inner(inner->child[i]);
+		for (unsigned k = 0; k < child->node.count; k++) {
+			room = vmset__max(room, child_room(tree, r, child,
+							   level - 1, k));
+			if (k)
+				room = vmset__max(room, room_in(al,
+						child->last[k - 1],
+						child->first[k]));
+		}
+	}
+	rooms->room[i] = room;
+	rooms->valid |= bit;
+	return room;
+}
+
+/* The place of an alignment in the tree's notes, given to it if it had none. */
+static unsigned alignment_place(struct vmset__tree *tree,
+				const struct vmset__fit *fit)
+{
+	size_t lead = fit->lead & (fit->align - 1);
+	struct vmset__alignment *al;
+	unsigned r;
+
+	for (r = 0; r < VMSET_TREE_ALIGNMENTS; r++) {
+		al = &tree->alignment[r];
+		if (al->align == fit->align && al->lead == lead)
+			return r;
+	}
+	r = tree->next_alignment;
+	tree->next_alignment = (r + 1) % VMSET_TREE_ALIGNMENTS;
+	al = &tree->alignment[r];
+	*al = (struct vmset__alignment){ fit->align, lead, al->use + 1 };
+	return r;
+}
+
+/* ---- the descent ---- */
+
+struct search {
+	struct vmset__tree *tree;
+	const struct vmset__fit *fit;
+	enum vmset__direction direction;
+	unsigned place;                 /* of the alignment */
+	uintptr_t edge;                 /* all on this side of it is seen */
+	struct vmset_range gap;         /* the result */
+};
+
+/* From the edge to the near end of what comes next. */
+static bool gap_fits(struct search *s, uintptr_t next)
+{
+	bool up = s->direction == VMSET__UP;
+	struct vmset_range gap = { up ? s->edge : next, up ? next : s->edge };
+	uintptr_t block;
+
+	s->gap = vmset__range_clip(gap, s->fit->window);
+	return vmset__fit_in(s->fit, s->gap, s->direction, &block);
+}
+
+/* Whether a child whose gaps are up to gap bytes may have a place. */
+static bool worth_a_visit(const struct search *s, struct vmset__inner *inner,
+			  unsigned level, unsigned i)
+{
+	const struct vmset__fit *fit = s->fit;
+
+	if (inner->gap[i] < fit->size)
+		return false;
+	if (fit->align <= fit->grain ||
+	    inner->gap[i] - fit->size >= fit->align - 1)
+		return true;
+	return child_room(s->tree, s->place, inner, level, i) >= fit->size;
+}
+
+/* Go through a node, in the direction, from the edge on. */
+static bool search_node(struct search *s, uintptr_t node, unsigned level)
+{
+	bool up = s->direction == VMSET__UP;
+	struct vmset__inner *inner = vmset__inner(node);
+	struct vmset__leaf *leaf = vmset__leaf(node);
+	const uintptr_t *first = level ? inner->first : leaf->start;
+	const uintptr_t *last = level ? inner->last : leaf->end;
+	unsigned count = ((struct vmset__node *)node)->count;
+
+	for (unsigned n = 0; n < count; n++) {
+		unsigned i = up ? n : count - 1 - n;
+		uintptr_t near = up ? first[i] : last[i];
+		uintptr_t far = up ? last[i] : first[i];
+
+		if (up ? far <= s->fit->window.start :
+			 far >= s->fit->window.end) {
+			s->edge = far;
+			continue;
+		}
+		if (gap_fits(s, near))
+			return true;
+		s->edge = near;
+		if (up ? near >= s->fit->window.end :
+			 near <= s->fit->window.start)
+			return false;
+		if (level && worth_a_visit(s, inner, level, i) &&
+		    search_node(s, inner->child[i], level - 1))
+			return true;
+		s->edge = far;
+	}
+	return false;
+}
+
+bool vmset__tree_find_gap(struct vmset__tree *tree,
+			  const struct vmset__fit *fit,
+			  enum vmset__direction direction,
+			  struct vmset_range *gap)
+{
+	bool up = direction == VMSET__UP;
+	struct search s = {
+		.tree = tree, .fit = fit, .direction = direction,
+		.edge = up ? fit->window.start : fit->window.end,
+	};
+
+	if (vmset__range_is_empty(fit->window))
+		return false;
+	if (fit->align > fit->grain)
+		s.place = alignment_place(tree, fit);
+	if (!search_node(&s, vmset__root_node(tree->root),
+			 vmset__root_level(tree->root)) &&
+	    !gap_fits(&s, up ? fit->window.end : fit->window.start))
+		return false;
+	*gap = s.gap;
+	return true;
+}

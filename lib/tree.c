@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The tree for those who look: readers without a lock, and the writer's cursor.
+ *
+ * A reader descends from the root by acquire loads.  Before it follows a child
+ * pointer, and before it returns, it asks whether the epoch has moved by two
+ * (slab.h); if not, no node that it read has been used again, and what it read
+ * in one leaf is the state at the moment when it loaded the pointer to it.
+ *
+ * An answer that needs more than one leaf has to be the same at one moment too:
+ * then no publication may come between the first look and the last, which
+ * the version tells.
+ */
+#include "tree.h"
+
+#include "tree-node.h"
+
+const size_t vmset__tree_node_size[VMSET__CLASSES] = {
+	[VMSET__LEAF] = sizeof(struct vmset__leaf),
+	[VMSET__INNER] = sizeof(struct vmset__inner),
+};
+
+/* ---- readers ---- */
+
+/* A moment in the life of a tree: publications so far, and the length. */
+struct version {
+	uintptr_t number;
+	size_t len;
+};
+
+/*
+ * The length changes with the store that publishes, not before or after: while
+ * a publication is under way, the word that it stores tells on which side of it
+ * we are.
+ */
+static struct version read_version(const struct vmset__tree *tree)
+{
+	for (;;) {
+		uintptr_t seq = vmset__load_acquire(&tree->seq);
+		const uintptr_t *slot = vmset__load(&tree->slot);
+		uintptr_t fresh = vmset__load(&tree->fresh);
+		size_t before = vmset__load(&tree->len[seq / 2 % 2]);
+		size_t after = vmset__load(&tree->len[(seq / 2 + 1) % 2]);
+		bool published;
+
+		vmset__fence_acquire();
+		if (vmset__load(&tree->seq) != seq)
+			continue;
+		if (seq % 2 == 0)
+			return (struct version){ seq, before };
+		published = vmset__load_acquire(slot) == fresh;
+		vmset__fence_acquire();
+		if (vmset__load(&tree->seq) != seq)
+			continue;
+		return published ? (struct version){ seq + 1, after } :
+				   (struct version){ seq - 1, before };
+	}
+}
+
+size_t vmset__tree_read_len(const struct vmset__tree *tree)
+{
+	return read_version(tree).len;
+}
+
+static bool overtaken(const struct vmset__tree *tree, uintptr_t epoch)
+{
+	vmset__fence_acquire();
+	return vmset__load(&tree->slab.epoch) - epoch >= 2;
+}
+
+static void read_entry(const struct vmset__leaf *leaf, unsigned i,
+		       struct vmset_area *entry)
+{
+	*entry = (struct vmset_area){
+		.start = vmset__load(&leaf->start[i]),
+		.end = vmset__load(&leaf->end[i]),
+		.flags = vmset__load(&leaf->flags[i]),
+		.backend = vmset__load(&leaf->backend[i]),
+		.offset = vmset__load(&leaf->offset[i]),
+		.data = vmset__load(&leaf->data[i]),
+	};
+}
+
+enum outcome { FOUND, NONE, GO_ON, OVERTAKEN };
+
+/*
+ * Look in the leaf to which *addr leads.  GO_ON: there is nothing, but there
+ * is a leaf behind it, and *addr now leads there.
+ */
+static enum outcome read_leaf(const struct vmset__tree *tree, uintptr_t epoch,
+			      uintptr_t *addr, vmset__skip_fn *skip,
+			      struct vmset_area *entry)
+{
+	uintptr_t root = vmset__load_acquire(&tree->root);
+	uintptr_t node = vmset__root_node(root), behind = *addr;
+	bool last = true;
+	const struct vmset__leaf *leaf;
+	unsigned count, i;
+
+	for (unsigned level = vmset__root_level(root); level; level--) {
+		const struct vmset__inner *inner;
+
+		if (overtaken(tree, epoch))
+			return OVERTAKEN;
+		inner = vmset__inner(node);
+		count = vmset__load(&inner->node.count);
+		i = vmset__route(inner, count, *addr);
+		if (i + 1 < count) {
+			behind = vmset__load(&inner->bound[i]);
+			last = false;
+		}
+		node = vmset__load_acquire(&inner->child[i]);
+	}
+	if (overtaken(tree, epoch))
+		return OVERTAKEN;
+	leaf = vmset__leaf(node);
+	count = vmset__load(&leaf->node.count);
+	for (i = vmset__count_le(leaf->end, LEAF_SLOTS, *addr); i < count;
+	     i++) {
+		read_entry(leaf, i, entry);
+		if (overtaken(tree, epoch))
+			return OVERTAKEN;
+		if (!skip || !skip(entry))
+			return FOUND;
+	}
+	if (overtaken(tree, epoch))
+		return OVERTAKEN;
+	*addr = behind;
+	return last ? NONE : GO_ON;
+}
+
+bool vmset__tree_read(const struct vmset__tree *tree, uintptr_t addr,
+		      vmset__skip_fn *skip, struct vmset_area *entry)
+{
+	for (;;) {
+		uintptr_t epoch = vmset__load_acquire(&tree->slab.epoch);
+		uintptr_t from = addr;
+		enum outcome outcome = read_leaf(tree, epoch, &from, skip,
+						 entry);
+
+		if (outcome == GO_ON) {
+			uintptr_t number = read_version(tree).number;
+
+			from = addr;
+			do {
+				outcome = read_leaf(tree, epoch, &from, skip,
+						    entry);
+			} while (outcome == GO_ON);
+			vmset__fence_acquire();
+			if (read_version(tree).number != number)
+				continue;
+		}
+		if (outcome != OVERTAKEN)
+			return outcome == FOUND;
+	}
+}
+
+/* ---- the writer's cursor ---- */
+
+void vmset__cursor_route(struct vmset__cursor *cursor,
+			 const struct vmset__tree *tree, uintptr_t addr)
+{
+	uintptr_t node = vmset__root_node(tree->root);
+
+	cursor->tree = tree;
+	cursor->level = vmset__root_level(tree->root);
+	for (unsigned level = cursor->level; level; level--) {
+		struct vmset__inner *inner = vmset__inner(node);
+		unsigned i = vmset__route(inner, inner->node.count, addr);
+
+		cursor->path[level].node = inner;
+		cursor->path[level].at = i;
+		node = inner->child[i];
+	}
+	cursor->leaf = vmset__leaf(node);
+	cursor->at = vmset__count_le(cursor->leaf->end, LEAF_SLOTS, addr);
+	if (cursor->at > cursor->leaf->node.count)
+		cursor->at = cursor->leaf->node.count;
+}
+
+/* From behind the last entry of a leaf to the first of the next, if any. */
+static void to_next_leaf(struct vmset__cursor *cursor)
+{
+	unsigned level = 1;
+	uintptr_t node;
+
+	while (level <= cursor->level &&
+	       cursor->path[level].at + 1 == cursor->path[level].node->node.count)
+		level++;
+	if (level > cursor->level)
+		return;
+	node = cursor->path[level].node->child[++cursor->path[level].at];
+	while (--level) {
+		cursor->path[level].node = vmset__inner(node);
+		cursor->path[level].at = 0;
+		node = vmset__inner(node)->child[0];
+	}
+	cursor->leaf = vmset__leaf(node);
+	cursor->at = 0;
+}
+
+void vmset__cursor_seek(struct vmset__cursor *cursor,
+			const struct vmset__tree *tree, uintptr_t addr)
+{
+	vmset__cursor_route(cursor, tree, addr);
+	if (cursor->at == cursor->leaf->node.count)
+		to_next_leaf(cursor);
+}
+
+bool vmset__cursor_get(const struct vmset__cursor *cursor,
+		       struct vmset_area *entry)
+{
+	if (cursor->at >= cursor->leaf->node.count)
+		return false;
+	read_entry(cursor->leaf, cursor->at, entry);
+	return true;
+}
+
+void vmset__cursor_advance(struct vmset__cursor *cursor)
+{
+	if (cursor->at < cursor->leaf->node.count)
+		cursor->at++;
+	if (cursor->at == cursor->leaf->node.count)
+		to_next_leaf(cursor);
+}

@@ -1,0 +1,778 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The public functions: check the arguments, plan, prepare the records, make
+ * the calls, publish.
+ */
+/* These, and nothing else, are seen from outside the library. */
+#pragma GCC visibility push(default)
+#include "vmset.h"
+#pragma GCC visibility pop
+
+#include <errno.h>
+
+#include "apply.h"
+#include "backend.h"
+#include "dump.h"
+#include "entry.h"
+#include "internal.h"
+#include "kernel-map.h"
+#include "place.h"
+#include "plan.h"
+#include "range.h"
+#include "reservation.h"
+#include "verify.h"
+
+/* ---- arguments ---- */
+
+/* The library's own set behind a const one: for the lock, and for notes. */
+static struct vmset *own(const struct vmset *set)
+{
+	return (struct vmset *)(uintptr_t)set;
+}
+
+/*
+ * A structure of the caller's that begins with its size may be of a later
+ * version, as long as it uses nothing that this one does not know.
+ */
+static bool fits(const void *given, size_t size, size_t least, size_t known)
+{
+	const unsigned char *byte = given;
+
+	if (size < least)
+		return false;
+	for (size_t i = known; i < size; i++)
+		if (byte[i])
+			return false;
+	return true;
+}
+
+static bool usable(const struct vmset_backend *backend)
+{
+	const struct vmset_backend_ops *ops = backend->ops;
+
+	return ops &&
+	       fits(ops, ops->size,
+		    offsetof(struct vmset_backend_ops, promises),
+		    sizeof *ops) &&
+	       ops->map && ops->unmap && ops->protect &&
+	       !(vmset__promises(backend) & ~VMSET_PROMISES);
+}
+
+/* [start, start + size), neither empty nor misaligned. */
+static bool make_range(const struct vmset *set, uintptr_t start, size_t size,
+		       struct vmset_range *range)
+{
+	return size && vmset__is_aligned(start | size, set->granule) &&
+	       vmset__range_make(start, size, range);
+}
+
+/* The same for unmap and protect, which clip a range except in a reservation. */
+static bool make_range_clipped(const struct vmset *set, uintptr_t start,
+			       size_t size, struct vmset_range *range)
+{
+	if (!make_range(set, start, size, range))
+		return false;
+	if (set->reserved)
+		return vmset__range_contains(set->bounds, *range);
+	*range = vmset__range_clip(*range, set->bounds);
+	return true;
+}
+
+/* ---- an operation ---- */
+
+#define FEW 16
+
+struct op {
+	struct vmset *set;
+	struct vmset__plan plan;
+	struct vmset__change change;
+	/* Arrays of the plan: here if few entries are concerned, else mapped. */
+	void *scratch;
+	size_t scratch_size;
+	struct vmset_area old[FEW];
+	struct vmset_area fresh[FEW + VMSET__PLAN_MORE_FRESH];
+	struct vmset__step steps[FEW + VMSET__PLAN_MORE_STEPS];
+	uint32_t flags[FEW];
+};
+
+static void op_init(struct op *op, struct vmset *set)
+{
+	op->set = set;
+	op->plan = (struct vmset__plan){
+		.old = op->old, .flags = op->flags, .fresh = op->fresh,
+		.steps = op->steps,
+		.merge = !(set->options & VMSET_NO_MERGE),
+	};
+	op->scratch = NULL;
+}
+
+static bool op_grow(struct op *op, size_t n)
+{
+	struct vmset__plan *plan = &op->plan;
+	size_t fresh = n + VMSET__PLAN_MORE_FRESH;
+	size_t steps = n + VMSET__PLAN_MORE_STEPS;
+	char *at;
+
+	if (n <= FEW)
+		return true;
+	op->scratch_size = n * sizeof *plan->old + fresh * sizeof *plan->fresh +
+			   steps * sizeof *plan->steps +
+			   n * sizeof *plan->flags;
+	at = op->scratch = vmset__scratch_get(op->scratch_size);
+	if (!at)
+		return false;
+	plan->old = (void *)at;
+	at += n * sizeof *plan->old;
+	plan->fresh = (void *)at;
+	at += fresh * sizeof *plan->fresh;
+	plan->steps = (void *)at;
+	at += steps * sizeof *plan->steps;
+	plan->flags = (void *)at;
+	return true;
+}
+
+static void op_fini(struct op *op)
+{
+	if (op->scratch)
+		vmset__scratch_put(op->scratch, op->scratch_size);
+}
+
+/* Go to the first entry that meets or touches what begins at start. */
+static void seek_touching(struct vmset__cursor *cursor, struct vmset *set,
+			  uintptr_t start)
+{
+	vmset__cursor_seek(cursor, &set->tree, vmset__sub_sat(start, 1));
+}
+
+/* Give the plan all that meets or touches the range. */
+static int gather(struct op *op, struct vmset_range range)
+{
+	struct vmset__cursor *cursor = &op->change.left;
+	struct vmset__plan *plan = &op->plan;
+	struct vmset_area entry;
+	size_t n = 0;
+
+	seek_touching(cursor, op->set, range.start);
+	while (vmset__cursor_get(cursor, &entry) && entry.start <= range.end) {
+		if (n < FEW)
+			plan->old[n] = entry;
+		n++;
+		vmset__cursor_advance(cursor);
+	}
+	if (!op_grow(op, n))
+		return vmset__why_no_memory();
+	if (op->scratch) {
+		seek_touching(cursor, op->set, range.start);
+		for (size_t i = 0; i < n; i++) {
+			vmset__cursor_get(cursor, &plan->old[i]);
+			vmset__cursor_advance(cursor);
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		plan->flags[i] = plan->old[i].flags;
+	plan->old_n = n;
+	return 0;
+}
+
+/* ---- what cannot be undone ---- */
+
+/* Ranges that could not be marked at once, for want of memory. */
+struct unmarked {
+	struct vmset *set;
+	struct vmset_range hull;
+	const struct vmset_backend *backend;
+};
+
+/*
+ * Mark a range as lost.  Needs no memory for what is inside it: the plan gets
+ * only the entries at its ends.
+ */
+static int mark_lost(struct vmset *set, struct vmset_range range,
+		     const struct vmset_backend *backend, bool urgent)
+{
+	struct vmset__splice splice, inside = { .low_end = UINTPTR_MAX };
+	struct vmset_area entry;
+	struct op op;
+	int rc;
+
+	op_init(&op, set);
+	seek_touching(&op.change.left, set, range.start);
+	while (vmset__cursor_get(&op.change.left, &entry) &&
+	       entry.start <= range.end) {
+		vmset__cursor_advance(&op.change.left);
+		if (!vmset__range_contains(range, vmset__entry_range(&entry))) {
+			op.plan.old[op.plan.old_n++] = entry;
+			continue;
+		}
+		if (inside.high_end == 0) {
+			inside.cut.start = entry.start;
+			inside.low_end = entry.end;
+		}
+		inside.cut.end = inside.high_end = entry.end;
+		inside.len_change -= vmset__is_area(&entry);
+	}
+	vmset__plan_lost(&op.plan, range, backend);
+	if (!vmset__plan_splice(&op.plan, &splice))
+		return 0;
+	if (inside.high_end) {
+		splice.cut.start = vmset__min(splice.cut.start,
+					      inside.cut.start);
+		splice.cut.end = vmset__max(splice.cut.end, inside.cut.end);
+		splice.low_end = vmset__min(splice.low_end, inside.low_end);
+		splice.high_end = vmset__max(splice.high_end,
+					     inside.high_end);
+		splice.len_change += inside.len_change;
+	}
+	rc = vmset__tree_prepare(&set->tree, &op.change, &splice, urgent);
+	if (!rc)
+		vmset__tree_publish(&set->tree, &op.change);
+	return rc;
+}
+
+static void on_lost(struct vmset_range range,
+		    const struct vmset_backend *backend, void *arg)
+{
+	struct unmarked *unmarked = arg;
+	struct vmset_range *hull = &unmarked->hull;
+
+	if (!mark_lost(unmarked->set, range, backend, false))
+		return;
+	if (vmset__range_is_empty(*hull))
+		*hull = range;
+	hull->start = vmset__min(hull->start, range.start);
+	hull->end = vmset__max(hull->end, range.end);
+	unmarked->backend = backend;
+}
+
+/* ---- from plan to publication ---- */
+
+static int carry_out(struct op *op)
+{
+	struct vmset__tree *tree = &op->set->tree;
+	struct unmarked unmarked = { .set = op->set };
+	struct vmset__splice splice;
+	bool change = vmset__plan_splice(&op->plan, &splice);
+	int rc;
+
+	if (change &&
+	    vmset__tree_prepare(tree, &op->change, &splice, false))
+		return vmset__why_no_memory();
+	rc = vmset__apply(&op->plan, on_lost, &unmarked);
+	if (change && !rc)
+		vmset__tree_publish(tree, &op->change);
+	if (change && rc)
+		vmset__tree_discard(tree, &op->change);
+	/* All the nodes there are have been given back: this cannot fail. */
+	if (!vmset__range_is_empty(unmarked.hull))
+		mark_lost(op->set, unmarked.hull, unmarked.backend, true);
+	return rc;
+}
+
+static int map_locked(struct vmset *set, const struct vmset_area *area,
+		      size_t guard_before, size_t guard_after, bool replace)
+{
+	struct vmset_range all = { area->start - guard_before,
+				   area->end + guard_after };
+	struct op op;
+	int rc;
+
+	op_init(&op, set);
+	rc = gather(&op, all);
+	if (!rc)
+		rc = vmset__plan_map(&op.plan, area, guard_before, guard_after,
+				     replace);
+	if (!rc)
+		rc = carry_out(&op);
+	op_fini(&op);
+	return rc;
+}
+
+static int unmap_locked(struct vmset *set, struct vmset_range range)
+{
+	struct op op;
+	int rc;
+
+	op_init(&op, set);
+	rc = gather(&op, range);
+	if (!rc) {
+		vmset__plan_unmap(&op.plan, range);
+		rc = carry_out(&op);
+	}
+	op_fini(&op);
+	return rc;
+}
+
+/* Ask for the new flags of each area in the range. */
+static void ask(struct vmset__plan *plan, struct vmset_range range,
+		vmset_update_fn *fn, void *arg)
+{
+	for (size_t i = 0; i < plan->old_n; i++) {
+		const struct vmset_area *old = &plan->old[i];
+		uint32_t flags = old->flags;
+
+		if (vmset__is_area(old) &&
+		    vmset__range_overlaps(vmset__entry_range(old), range) &&
+		    fn(old->flags, &flags, arg))
+			plan->flags[i] = flags;
+	}
+}
+
+static int update_locked(struct vmset *set, struct vmset_range range,
+			 vmset_update_fn *fn, void *arg)
+{
+	struct op op;
+	int rc;
+
+	op_init(&op, set);
+	rc = gather(&op, range);
+	if (!rc) {
+		ask(&op.plan, range, fn, arg);
+		rc = vmset__plan_protect(&op.plan, range);
+	}
+	if (!rc)
+		rc = carry_out(&op);
+	op_fini(&op);
+	return rc;
+}
+
+/*
+ * The next areas and lost ranges, from addr on, that one call can unmap, but
+ * none of the backend except.  Returns how many; at most is the most wanted.
+ */
+static size_t next_run(struct vmset *set, uintptr_t addr, size_t at_most,
+		       const struct vmset_backend *except,
+		       struct vmset_range *run)
+{
+	const struct vmset_backend *backend = NULL, *its;
+	struct vmset__cursor cursor;
+	struct vmset_area entry;
+	size_t n = 0;
+
+	vmset__cursor_seek(&cursor, &set->tree, addr);
+	for (; n < at_most && vmset__cursor_get(&cursor, &entry);
+	     vmset__cursor_advance(&cursor)) {
+		if (vmset__is_guard(&entry))
+			continue;
+		its = vmset__entry_backend(&entry);
+		if (n && (its != backend || !(vmset__promises(its) &
+					      VMSET_BACKEND_SPANS)))
+			break;
+		if (its == except)
+			continue;
+		backend = its;
+		if (!n++)
+			run->start = entry.start;
+		run->end = entry.end;
+	}
+	return n;
+}
+
+/*
+ * Unmap all in limit but what is of the backend except, in runs of at most so
+ * many areas.  A run that is refused is tried area by area.  Returns the first
+ * error that left something behind.
+ */
+static int clear_range(struct vmset *set, struct vmset_range limit,
+		       size_t at_most, const struct vmset_backend *except)
+{
+	struct vmset_range run = { 0, limit.start };
+	int first = 0;
+	size_t n;
+
+	while ((n = next_run(set, run.end, at_most, except, &run)) &&
+	       run.start < limit.end) {
+		int rc = unmap_locked(set, run);
+
+		if (rc && n > 1)
+			rc = clear_range(set, run, 1, except);
+		if (!first)
+			first = rc;
+	}
+	return first;
+}
+
+static int clear_locked(struct vmset *set, const struct vmset_backend *except)
+{
+	return clear_range(set, set->bounds, SIZE_MAX, except);
+}
+
+/* ---- sets ---- */
+
+static int make(struct vmset **set, const struct vmset_config *config,
+		bool reserved)
+{
+	struct vmset__slab slab;
+	struct vmset *made = vmset__slab_init(&slab, sizeof *made,
+					      vmset__tree_node_size);
+
+	if (!made)
+		return vmset__why_no_memory();
+	made->tree.slab = slab;
+	made->bounds = config->bounds;
+	made->granule = config->granule;
+	made->backend = config->backend;
+	made->options = config->options;
+	made->reserved = reserved;
+	if (!vmset__tree_init(&made->tree)) {
+		vmset__slab_fini(&slab);
+		return vmset__why_no_memory();
+	}
+	*set = made;
+	return 0;
+}
+
+int vmset_create(struct vmset **set, const struct vmset_config *config)
+{
+	if (!set || !config ||
+	    !fits(config, config->size, sizeof *config, sizeof *config) ||
+	    vmset__range_is_empty(config->bounds) ||
+	    !vmset__is_power_of_two(config->granule) ||
+	    !vmset__is_aligned(config->bounds.start | config->bounds.end,
+			       config->granule) ||
+	    !config->backend || !usable(config->backend) ||
+	    config->options & ~VMSET_NO_MERGE)
+		return -EINVAL;
+	return make(set, config, false);
+}
+
+int vmset_reserve(struct vmset **set, size_t size, uint32_t options)
+{
+	struct vmset_config config = {
+		.size = sizeof config, .granule = vmset__page_size(),
+		.backend = &vmset__kernel_backend, .options = options,
+	};
+	int rc;
+
+	if (!set || !size || !vmset__is_aligned(size, config.granule) ||
+	    options & ~VMSET_NO_MERGE)
+		return -EINVAL;
+	rc = vmset__reservation_get(size, &config.bounds);
+	if (rc)
+		return rc;
+	rc = make(set, &config, true);
+	if (rc)
+		vmset__reservation_put(config.bounds);
+	return rc;
+}
+
+/* Take down what is mapped, at one stroke where that is possible. */
+static int tear_down(struct vmset *set)
+{
+	int rc;
+
+	if (set->reserved) {
+		rc = clear_locked(set, set->backend);
+		return rc ? rc : vmset__reservation_put(set->bounds);
+	}
+	rc = clear_locked(set, NULL);
+	return vmset_is_empty(set) ? 0 : rc;
+}
+
+int vmset_destroy(struct vmset *set)
+{
+	struct vmset__slab slab;
+	int rc;
+
+	if (!set)
+		return 0;
+	rc = vmset__lock(&set->lock);
+	if (rc)
+		return rc;
+	rc = tear_down(set);
+	if (rc) {
+		vmset__unlock(&set->lock);
+		return rc;
+	}
+	/* The set lives in the slab. */
+	slab = set->tree.slab;
+	vmset__slab_fini(&slab);
+	return 0;
+}
+
+/* ---- changing a set ---- */
+
+static int map_checked(struct vmset *set, const struct vmset_area *area,
+		       uint32_t how)
+{
+	int rc;
+
+	if (how & ~VMSET_REPLACE || !vmset__knows_flags(area->backend,
+							area->flags))
+		return -EINVAL;
+	rc = vmset__lock(&set->lock);
+	if (rc)
+		return rc;
+	rc = map_locked(set, area, 0, 0, how & VMSET_REPLACE);
+	vmset__unlock(&set->lock);
+	return rc;
+}
+
+/* What vmset_map and vmset_alloc make. */
+static struct vmset_area plain_area(const struct vmset *set,
+				    struct vmset_range range, uint32_t flags)
+{
+	return (struct vmset_area){
+		.start = range.start, .end = range.end, .flags = flags,
+		.backend = set->backend,
+		.offset = range.start - set->bounds.start,
+	};
+}
+
+int vmset_map(struct vmset *set, uintptr_t start, size_t size, uint32_t flags,
+	      uint32_t how)
+{
+	struct vmset_range range;
+	struct vmset_area area;
+
+	if (!set || !make_range(set, start, size, &range) ||
+	    !vmset__range_contains(set->bounds, range))
+		return -EINVAL;
+	area = plain_area(set, range, flags);
+	return map_checked(set, &area, how);
+}
+
+int vmset_map_area(struct vmset *set, const struct vmset_area *given,
+		   uint32_t how)
+{
+	struct vmset_range range;
+	struct vmset_area area;
+
+	if (!set || !given)
+		return -EINVAL;
+	area = *given;
+	range = vmset__entry_range(&area);
+	if (vmset__range_is_empty(range) ||
+	    !vmset__is_aligned(range.start | range.end, set->granule) ||
+	    !vmset__range_contains(set->bounds, range) ||
+	    area.offset > UINT64_MAX - vmset__range_size(range))
+		return -EINVAL;
+	if (!area.backend)
+		area.backend = set->backend;
+	else if (!usable(area.backend))
+		return -EINVAL;
+	return map_checked(set, &area, how);
+}
+
+int vmset_unmap(struct vmset *set, uintptr_t start, size_t size)
+{
+	struct vmset_range range;
+	int rc;
+
+	if (!set)
+		return -EINVAL;
+	if (!size)
+		return 0;
+	if (!make_range_clipped(set, start, size, &range))
+		return -EINVAL;
+	if (vmset__range_is_empty(range))
+		return 0;
+	rc = vmset__lock(&set->lock);
+	if (rc)
+		return rc;
+	rc = unmap_locked(set, range);
+	vmset__unlock(&set->lock);
+	return rc;
+}
+
+int vmset_update(struct vmset *set, uintptr_t start, size_t size,
+		 vmset_update_fn *fn, void *arg)
+{
+	struct vmset_range range;
+	int rc;
+
+	if (!set || !fn || !make_range_clipped(set, start, size, &range))
+		return -EINVAL;
+	if (vmset__range_is_empty(range))
+		return -ENOENT;
+	rc = vmset__lock(&set->lock);
+	if (rc)
+		return rc;
+	rc = update_locked(set, range, fn, arg);
+	vmset__unlock(&set->lock);
+	return rc;
+}
+
+static bool give_flags(uint32_t old_flags, uint32_t *new_flags, void *arg)
+{
+	(void)old_flags;
+	*new_flags = *(const uint32_t *)arg;
+	return true;
+}
+
+int vmset_protect(struct vmset *set, uintptr_t start, size_t size,
+		  uint32_t flags)
+{
+	return vmset_update(set, start, size, give_flags, &flags);
+}
+
+int vmset_clear(struct vmset *set)
+{
+	int rc;
+
+	if (!set)
+		return -EINVAL;
+	rc = vmset__lock(&set->lock);
+	if (rc)
+		return rc;
+	rc = clear_locked(set, NULL);
+	vmset__unlock(&set->lock);
+	return rc;
+}
+
+/* ---- free room ---- */
+
+static int alloc_locked(struct vmset *set, const struct vmset__wish *wish,
+			uint32_t flags, uintptr_t *start)
+{
+	struct vmset_range range;
+	struct vmset_area area;
+	int rc = vmset__place(set, wish, &range.start);
+
+	if (rc)
+		return rc;
+	range.end = range.start + wish->size;
+	area = plain_area(set, range, flags);
+	rc = map_locked(set, &area, wish->guard_before, wish->guard_after,
+			false);
+	if (!rc)
+		*start = range.start;
+	return rc;
+}
+
+int vmset_alloc(struct vmset *set, size_t size, uint32_t flags,
+		const struct vmset_placement *where, uintptr_t *start)
+{
+	const struct vmset_placement lowest = { .size = sizeof lowest };
+	struct vmset__wish wish;
+	int rc;
+
+	if (!where)
+		where = &lowest;
+	if (!set || !start || !vmset__is_aligned(size, set->granule) ||
+	    !vmset__knows_flags(set->backend, flags) ||
+	    !fits(where, where->size, sizeof *where, sizeof *where) ||
+	    !vmset__is_aligned(where->guard_before | where->guard_after,
+			       set->granule))
+		return -EINVAL;
+	wish = (struct vmset__wish){
+		.policy = where->policy, .size = size, .hint = where->hint,
+		.limit = where->limit, .align = where->align,
+		.guard_before = where->guard_before,
+		.guard_after = where->guard_after,
+	};
+	rc = vmset__wish_check(set, &wish);
+	if (!rc)
+		rc = vmset__lock(&set->lock);
+	if (rc)
+		return rc;
+	rc = alloc_locked(set, &wish, flags, start);
+	vmset__unlock(&set->lock);
+	return rc;
+}
+
+int vmset_find_free_area(const struct vmset *set, uintptr_t hint, size_t size,
+			 struct vmset_range limit, size_t align,
+			 uintptr_t *start)
+{
+	struct vmset__wish wish = {
+		.policy = VMSET_LOWEST, .size = size, .hint = hint,
+		.limit = limit, .align = align,
+	};
+	int rc;
+
+	if (!set || !start)
+		return -EINVAL;
+	rc = vmset__wish_check(set, &wish);
+	if (!rc)
+		rc = vmset__lock(&own(set)->lock);
+	if (rc)
+		return rc;
+	rc = vmset__place(own(set), &wish, start);
+	vmset__unlock(&own(set)->lock);
+	return rc;
+}
+
+/* ---- reading ---- */
+
+static bool is_hidden(const struct vmset_area *entry)
+{
+	return !vmset__is_area(entry);
+}
+
+int vmset_next(const struct vmset *set, uintptr_t addr,
+	       struct vmset_area *area)
+{
+	struct vmset_area entry;
+
+	if (!set)
+		return -EINVAL;
+	if (!vmset__tree_read(&set->tree, addr, is_hidden, &entry))
+		return -ENOENT;
+	if (area)
+		*area = entry;
+	return 0;
+}
+
+int vmset_find(const struct vmset *set, uintptr_t addr,
+	       struct vmset_area *area)
+{
+	struct vmset_area entry;
+
+	if (!set)
+		return -EINVAL;
+	if (!vmset__tree_read(&set->tree, addr, NULL, &entry) ||
+	    entry.start > addr || is_hidden(&entry))
+		return -ENOENT;
+	if (area)
+		*area = entry;
+	return 0;
+}
+
+bool vmset_overlaps(const struct vmset *set, uintptr_t start, size_t size)
+{
+	struct vmset_area entry;
+
+	return set && size &&
+	       vmset__tree_read(&set->tree, start, NULL, &entry) &&
+	       entry.start < vmset__add_sat(start, size);
+}
+
+size_t vmset_len(const struct vmset *set)
+{
+	return set ? vmset__tree_read_len(&set->tree) : 0;
+}
+
+bool vmset_is_empty(const struct vmset *set)
+{
+	return vmset_len(set) == 0;
+}
+
+struct vmset_range vmset_bounds(const struct vmset *set)
+{
+	return set ? set->bounds : (struct vmset_range){ 0, 0 };
+}
+
+size_t vmset_granule(const struct vmset *set)
+{
+	return set ? set->granule : 0;
+}
+
+int vmset_dump(const struct vmset *set, FILE *out)
+{
+	return set && out ? vmset__dump(set, out) : -EINVAL;
+}
+
+int vmset_verify(const struct vmset *set, struct vmset_mismatch *first)
+{
+	struct vmset_mismatch ignored;
+	int rc;
+
+	if (!set)
+		return -EINVAL;
+	rc = vmset__lock(&own(set)->lock);
+	if (rc)
+		return rc;
+	rc = vmset__verify(set, first ? first : &ignored);
+	vmset__unlock(&own(set)->lock);
+	return rc;
+}

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * libvmset: own a range of your address space, carve it into areas, and never
+ * disagree with the kernel about it.
+ *
+ * A virtual memory set, struct vmset, is an ordered set of areas that do not
+ * overlap, inside bounds.  An area is a half-open range [start, end) with
+ * flags, a backend that does the mapping work, an offset in the backend's
+ * object and a pointer of the caller's.  The set plans what an operation
+ * needs, has the backend do it, undoes it when a part fails, and only then
+ * changes its list.
+ *
+ * The design (set, area, mapping backend, a mock page table to test with)
+ * follows the memory_set crate of ArceOS; struct vmset is its MemorySet,
+ * struct vmset_area its MemoryArea, struct vmset_backend_ops its
+ * MappingBackend.
+ *
+ *
+ * Units
+ * -----
+ * Addresses, sizes, offsets and alignments are in bytes.  All of them are
+ * multiples of the set's granule, unless a function says otherwise.  A range
+ * is half-open: start belongs to it, end does not.
+ *
+ *
+ * Results
+ * -------
+ * A function that returns int returns 0, or a negative errno value.  errno
+ * itself is not part of the interface.  Nothing is printed and nothing aborts
+ * because of a caller.
+ *
+ *   -EINVAL  a NULL that is not allowed, an empty range where one is needed,
+ *            start or size not a multiple of the granule, start + size beyond
+ *            the address space, a range outside the bounds, unknown bits, an
+ *            alignment that is no power of two
+ *   -EEXIST  a map without VMSET_REPLACE over something that is there
+ *   -ENOENT  no area there
+ *   -ENOSPC  no free room for the request
+ *   -ENOMEM  no memory for the set's own records, or the backend's
+ *   -EMFILE  too many mappings: the process has about as many as the kernel
+ *            allows it (vm.max_map_count).  The kernel says ENOMEM here too;
+ *            but other than with memory, it helps to unmap anything, or to give
+ *            neighbours the same flags.  Any call that can return -ENOMEM can
+ *            return it.
+ *   -EPERM   the area is sealed (returned by a backend)
+ *   -EDEADLK a writing function was called for a set that the same thread is
+ *            changing: from a backend, an update function or a signal handler
+ *   -ENOTSUP the backend cannot do what was asked
+ *   -ENOTRECOVERABLE
+ *            undoing a half-done operation failed, or the range is lost since
+ *            an earlier failure of that kind
+ *
+ * Any other value is what the backend returned, unchanged.
+ *
+ *
+ * Whole or not at all
+ * -------------------
+ * A call that returns an error has changed nothing, in the set or under it.
+ * Memory for the set's records is had before the backend is called; what the
+ * backend did is undone in reverse order if a later step fails.
+ *
+ * The one exception is -ENOTRECOVERABLE from a changing call.  Then an undo
+ * failed too, and nobody knows what holds in that part of the range.  The
+ * part becomes *lost*: it is in no area, every placement avoids it, mapping,
+ * protecting or updating it fails with -ENOTRECOVERABLE, and vmset_dump and
+ * vmset_verify show it.  All else is as it was before the call.  Unmapping
+ * the range, if the backend now agrees, makes it free again.
+ *
+ *
+ * Threads, signals, fork
+ * ----------------------
+ * Readers are vmset_find, vmset_next, vmset_overlaps, vmset_len,
+ * vmset_is_empty, vmset_bounds and vmset_granule.  They take no lock, store
+ * nothing that others see and call nothing, so any thread may call them at
+ * any time, and so may a signal handler, also one that interrupted a writer
+ * of the same set.  Each answer is the state of the set at one moment of the
+ * call: an operation is seen whole or not at all.
+ *
+ * All other functions that take a set are writers, or take the writers' lock
+ * for the length of the call: vmset_find_free_area and vmset_verify.  Writers
+ * of one set wait for each other, asleep; different sets never wait for each
+ * other.  The lock is held across the backend's calls and the bookkeeping, so
+ * that the two cannot be seen apart.  A backend operation, an update function
+ * or a signal handler that calls such a function for a set that its own
+ * thread is changing gets -EDEADLK.
+ *
+ * vmset_dump takes no lock.  vmset_create, vmset_reserve and vmset_destroy
+ * need what any constructor and destructor need: nobody else uses the set.
+ *
+ * The child of a fork has the parent's sets.  It may use those that no other
+ * thread of the parent was changing at the moment of the fork.
+ *
+ *
+ * Memory
+ * ------
+ * The library never calls malloc, nor anything in libc that does, so it can
+ * be used under malloc.  Its records live in pages from mmap.  The exception
+ * is the FILE that a caller hands to vmset_dump.
+ */
+#ifndef VMSET_H
+#define VMSET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Flags of an area in a set over the kernel.  They have the values of PROT_READ,
+ * PROT_WRITE and PROT_EXEC.  Other backends give flags a meaning of their own:
+ * the set only compares them.
+ */
+#define VMSET_READ  1u
+#define VMSET_WRITE 2u
+#define VMSET_EXEC  4u
+
+/* A virtual memory set.  Opaque. */
+struct vmset;
+
+/* The addresses from start up to, and without, end.  Empty if they are equal. */
+struct vmset_range {
+	uintptr_t start, end;
+};
+
+/*
+ * Promises of a backend, in vmset_backend_ops.promises.  Each allows the set to
+ * make fewer calls.  A promise that does not hold breaks the rule "whole or not
+ * at all"; a promise that is not made only costs calls.
+ */
+
+/*
+ * map may be called for a range that holds areas of the same backend, whole or
+ * in part, and free room.  It replaces all of it, or fails and changes nothing.
+ * Without this promise the old areas are unmapped first, and mapped again
+ * if the map fails.
+ */
+#define VMSET_BACKEND_REPLACES 1u
+
+/*
+ * unmap may be called for a range that holds any number of areas of the same
+ * backend, whole or in part, and free room.  It unmaps all of it, or fails and
+ * changes nothing.
+ */
+#define VMSET_BACKEND_SPANS 2u
+
+/*
+ * protect may be called for several neighbouring areas of the same backend at
+ * once.  If it fails, any part may have changed: the set puts each piece back.
+ */
+#define VMSET_BACKEND_JOINS 4u
+
+/*
+ * unmap, and a map that replaces, throw the contents away, so that mapping
+ * again does not undo them.  The set makes such a call last.  Where it needs
+ * more than one of them (areas of different backends between each other)
+ * and a later one fails, what an earlier one threw away is lost.
+ */
+#define VMSET_BACKEND_DISCARDS 8u
+
+/* What a backend's query operation tells about a run of addresses. */
+struct vmset_query {
+	uintptr_t end;          /* the run is [addr, end), all of it alike */
+	bool mapped;            /* something is mapped there */
+	uint32_t flags;         /* and with which flags; 0 where not mapped */
+};
+
+/*
+ * What a backend does.  Each operation returns 0 or a negative errno value and
+ * gets ctx of its struct vmset_backend.  Ranges are never empty, lie inside the
+ * set's bounds and are multiples of the granule.
+ *
+ * What the set expects without a promise: map gets free room, unmap and
+ * protect get a range inside one area, and a call that fails has changed
+ * nothing.  A backend that failed and could not keep that rule returns
+ * -ENOTRECOVERABLE, and the set marks the range of the call as lost.
+ *
+ * Operations are called with the set's lock held.  They may read the set (they
+ * see it as it was before the operation) and must not change it: -EDEADLK.
+ *
+ * Set size to sizeof (struct vmset_backend_ops) and leave what you do not use
+ * zero.  The table and the struct vmset_backend must live as long as a set
+ * that has an area with them.
+ */
+struct vmset_backend_ops {
+	size_t size;
+
+	/*
+	 * Map [start, start + size) with flags.  offset is that of start in
+	 * the backend's object: what was given for the area, carried on by the
+	 * distance when an area is cut.
+	 */
+	int (*map)(void *ctx, uintptr_t start, size_t size, uint32_t flags,
+		   uint64_t offset);
+
+	/* Unmap [start, start + size). */
+	int (*unmap)(void *ctx, uintptr_t start, size_t size);
+
+	/* Give [start, start + size), which is mapped, new flags. */
+	int (*protect)(void *ctx, uintptr_t start, size_t size,
+		       uint32_t flags);
+
+	/* Optional from here on: zero or NULL where the backend has none. */
+
+	/* VMSET_BACKEND_… that hold for this backend. */
+	uint32_t promises;
+
+	/*
+	 * The flags that the backend understands.  Others are refused with
+	 * -EINVAL before anything happens.  0: all flags.
+	 */
+	uint32_t flags_mask;
+
+	/*
+	 * Tell what is at addr, for vmset_verify.  Sets out->end to the end of
+	 * the run of addresses from addr on that are alike, at most limit.  Must
+	 * not change anything.
+	 */
+	int (*query)(void *ctx, uintptr_t addr, uintptr_t limit,
+		     struct vmset_query *out);
+
+	/* A short name for vmset_dump. */
+	const char *name;
+};
+
+/* An instance of a backend: its operations and what they work on. */
+struct vmset_backend {
+	const struct vmset_backend_ops *ops;
+	void *ctx;
+};
+
+/*
+ * An area.  Always a copy: nothing in the set changes when you write to it, and
+ * it stays as it is when the set changes.
+ */
+struct vmset_area {
+	uintptr_t start, end;
+	uint32_t flags;
+	const struct vmset_backend *backend;    /* on input NULL: the set's */
+	uint64_t offset;                        /* of start, in the backend's object */
+	void *data;                             /* the caller's, never looked at */
+};
+
+/* Do not join neighbouring areas that could be one. */
+#define VMSET_NO_MERGE 1u
+
+/* How to make a set with vmset_create. */
+struct vmset_config {
+	size_t size;                            /* sizeof (struct vmset_config) */
+	struct vmset_range bounds;              /* all that the set manages */
+	size_t granule;                         /* a power of two, 1 allowed */
+	const struct vmset_backend *backend;    /* of areas that name none */
+	uint32_t options;                       /* VMSET_NO_MERGE or 0 */
+};
+
+/*
+ * vmset_create: make an empty set over a backend of your own.
+ *
+ * Nothing may be mapped inside the bounds, as the backend sees it.  Bounds
+ * up to the whole address space cost nothing: what a set needs depends
+ * on the number of its areas only.
+ *
+ * 0, and the set in *set; or
+ *   -EINVAL  a NULL; size too small for this version of the library, or the
+ *            structure is of a later one and uses what this one does not know;
+ *            empty bounds, or not multiples of the granule; granule not a power
+ *            of two; unknown options; a backend without map, unmap, protect or
+ *            with promises that this version does not know
+ *   -ENOMEM
+ */
+int vmset_create(struct vmset **set, const struct vmset_config *config);
+
+/*
+ * vmset_reserve: reserve size bytes of the process's address space and make a
+ * set whose areas are anonymous private memory in it.
+ *
+ * The granule is the page size, and size a multiple of it.  The range is
+ * where vmset_bounds says.  It is inaccessible where there is no area.  No hole
+ * ever opens in it, so that no other mmap of the process can fall into it;
+ * nothing but the set may map, unmap or protect inside it.  The reservation
+ * takes no memory and no commit charge, but counts toward RLIMIT_AS.
+ *
+ * Flags of its areas are VMSET_READ, VMSET_WRITE and VMSET_EXEC, others are
+ * -EINVAL.  Contents: a fresh area reads as zeros; replaced and unmapped memory
+ * is given back to the kernel at once.
+ *
+ * options are those of struct vmset_config.
+ *
+ * 0, and the set in *set; or
+ *   -EINVAL  set is NULL, size 0, not a multiple of the page size, or unknown
+ *            options
+ *   -ENOMEM  no such stretch of address space is free, or no memory
+ */
+int vmset_reserve(struct vmset **set, size_t size, uint32_t options);
+
+/*
+ * vmset_destroy: unmap every area and free the set.  A set from vmset_reserve
+ * gives its whole range back to the kernel with one call.
+ *
+ * A lost range whose backend still refuses is given up.
+ *
+ * 0, also for NULL; or
+ *   what the backend returned when it refused to unmap an area.  The set
+ *   lives on, with the areas that are left; the error is that of the first.
+ *   -EDEADLK
+ */
+int vmset_destroy(struct vmset *set);
+
+/*
+ * For the argument how: replace what is in the range.
+ */
+#define VMSET_REPLACE 1u
+
+/*
+ * vmset_map: map [start, start + size) with flags, by the set's backend.
+ *
+ * The offset of the area is start - bounds.start and its data NULL, so that
+ * equal neighbours made by this function always join.
+ *
+ * With VMSET_REPLACE in how, all that is in the range is replaced, areas that
+ * stick out are cut, and their contents inside the range are gone.  Without it
+ * the range must be free.
+ *
+ * 0, or
+ *   -EINVAL  range empty, misaligned or not inside the bounds; unknown bits in
+ *            how; flags that the backend does not know
+ *   -EEXIST  without VMSET_REPLACE: an area or a guard is in the range
+ *   -ENOMEM, -EDEADLK, -ENOTRECOVERABLE, or what the backend returned
+ */
+int vmset_map(struct vmset *set, uintptr_t start, size_t size, uint32_t flags,
+	      uint32_t how);
+
+/*
+ * vmset_map_area: the same with everything about the area said by the caller.
+ * area->backend NULL stands for the set's own backend.
+ *
+ * A backend of another set's, or of your own, may be used for single areas:
+ * each piece is unmapped and protected by the backend that mapped it.  In a
+ * set from vmset_reserve such a backend must leave its range inaccessible, not
+ * a hole, when it unmaps.
+ *
+ * Results as for vmset_map, and
+ *   -EINVAL  area is NULL; its backend is not usable (see vmset_create);
+ *            offset + size is more than 64 bits hold
+ */
+int vmset_map_area(struct vmset *set, const struct vmset_area *area,
+		   uint32_t how);
+
+/*
+ * vmset_unmap: unmap all that is in [start, start + size).
+ *
+ * Areas inside go, areas over an edge shrink, an area around the range becomes
+ * two.  Free room is skipped, and a range with nothing in it is no error.  In
+ * a set from vmset_create the range is clipped to the bounds.
+ *
+ * A set over the kernel makes one system call, whatever the number of areas.
+ *
+ * Guards in the range, and guards that stand beside a part that goes, are
+ * dropped.  Lost ranges are tried again, and free if the backend agrees.
+ *
+ * 0, also for size 0; or
+ *   -EINVAL  misaligned, start + size beyond the address space; in a set from
+ *            vmset_reserve: not inside the bounds
+ *   -ENOMEM, -EDEADLK, -ENOTRECOVERABLE, or what the backend returned
+ */
+int vmset_unmap(struct vmset *set, uintptr_t start, size_t size);
+
+/*
+ * vmset_protect: give all areas in [start, start + size) the flags.
+ *
+ * Areas over an edge are cut there.  Free room is skipped.  What has the flags
+ * already is left as it is, with no call to the backend.
+ *
+ * 0, or
+ *   -EINVAL  size 0, misaligned, not inside the bounds (a set from
+ *            vmset_create clips to them instead), flags that a backend in the
+ *            range does not know
+ *   -ENOENT  no area is in the range
+ *   -ENOMEM, -EDEADLK, -ENOTRECOVERABLE, or what the backend returned
+ */
+int vmset_protect(struct vmset *set, uintptr_t start, size_t size,
+		  uint32_t flags);
+
+/*
+ * The function that vmset_update asks for an area's new flags.  It gets the
+ * old ones and arg.  It stores the new ones and returns true, or returns
+ * false to leave the area as it is.
+ */
+typedef bool vmset_update_fn(uint32_t old_flags, uint32_t *new_flags,
+			     void *arg);
+
+/*
+ * vmset_update: give the areas in [start, start + size) new flags, each by
+ * what fn says.
+ *
+ * fn is called once for each area that meets the range, in address order, for
+ * nothing outside it, and before anything changes.  An area for which it
+ * returns false, or gives the flags that the area has, is left whole.  fn may
+ * read the set; a call that writes to it gets -EDEADLK.
+ *
+ * Results as for vmset_protect, and -EINVAL for fn NULL.
+ */
+int vmset_update(struct vmset *set, uintptr_t start, size_t size,
+		 vmset_update_fn *fn, void *arg);
+
+/*
+ * vmset_clear: unmap everything.  The set is as if new.
+ *
+ * Unlike vmset_unmap this goes on when the backend refuses: what can be unmapped
+ * is, what is left stays listed, and the first error is returned.
+ *
+ * 0, or -EINVAL for NULL, -ENOMEM, -EDEADLK, or what the backend returned
+ */
+int vmset_clear(struct vmset *set);
+
+/* Where to place, in struct vmset_placement.policy. */
+
+/* The lowest place that starts at or above hint. */
+#define VMSET_LOWEST   0u
+/* The highest place that starts at or below hint; hint 0: the highest of all. */
+#define VMSET_HIGHEST  1u
+/* The place whose start is nearest to hint; of two, the lower. */
+#define VMSET_NEAREST  2u
+/* The smallest gap that is large enough; of equal ones, the lowest. */
+#define VMSET_BEST_FIT 3u
+/* Anywhere, by the kernel's random numbers; -ENOSYS if it has none. */
+#define VMSET_RANDOM   4u
+
+/*
+ * Where vmset_alloc looks.  limit {0, 0} stands for the bounds; what of it is
+ * outside the bounds is ignored.  align is a power of two, at least the
+ * granule; 0 stands for the granule.  BEST_FIT and RANDOM ignore the hint.
+ *
+ * guard_before and guard_after are sizes of stretches beside the area, inside
+ * the limit as well, that nothing is placed or mapped in (but by
+ * VMSET_REPLACE).  A guard is inaccessible and in no area.  It goes when the
+ * part of the area that it touches is unmapped or replaced, or by
+ * unmapping the guard itself.  vmset_overlaps counts it as taken.
+ *
+ * Cost: a search that grows with the logarithm of the number of areas, but for
+ * BEST_FIT, which looks at every gap that is large enough.
+ */
+struct vmset_placement {
+	size_t size;                            /* sizeof (struct vmset_placement) */
+	uint32_t policy;
+	uintptr_t hint;
+	struct vmset_range limit;
+	size_t align;
+	size_t guard_before, guard_after;
+};
+
+/*
+ * vmset_alloc: find free room for size bytes and map it with flags, in one step.
+ * where NULL stands for the lowest place in the bounds.
+ *
+ * 0, and the address in *start; or, with *start as it was,
+ *   -EINVAL  a NULL; size 0 or not a multiple of the granule; guards that are
+ *            not; size and guards together beyond the address space; unknown
+ *            policy; align not as above; limit.start above limit.end; flags that
+ *            the backend does not know; a structure of a size that does not fit
+ *            (see vmset_create)
+ *   -ENOSPC  no free room for the request
+ *   -ENOMEM, -EDEADLK, -ENOTRECOVERABLE, or what the backend returned
+ */
+int vmset_alloc(struct vmset *set, size_t size, uint32_t flags,
+		const struct vmset_placement *where, uintptr_t *start);
+
+/*
+ * vmset_find: the area that addr is in.  area may be NULL, to ask only.
+ *
+ * 0, -ENOENT if addr is in no area, or -EINVAL for a NULL set
+ */
+int vmset_find(const struct vmset *set, uintptr_t addr,
+	       struct vmset_area *area);
+
+/*
+ * vmset_next: the lowest area whose end is above addr, which may contain addr or
+ * follow it.  To walk a set, start with the bounds' start and go on with
+ * each area's end.  area may be NULL.
+ *
+ * 0, -ENOENT if none follows, or -EINVAL for a NULL set
+ */
+int vmset_next(const struct vmset *set, uintptr_t addr,
+	       struct vmset_area *area);
+
+/*
+ * vmset_overlaps: whether any of [start, start + size) is taken, by an area, a
+ * guard or a lost range.  start and size need not be multiples of the granule.
+ * false for size 0 and for what is outside the bounds; a range that would
+ * pass the end of the address space ends there.
+ */
+bool vmset_overlaps(const struct vmset *set, uintptr_t start, size_t size);
+
+/*
+ * vmset_find_free_area: the lowest address at or above hint and limit.start, a
+ * multiple of align, such that [address, address + size) is free and inside
+ * limit and bounds.  No wrapping below the hint.
+ *
+ * limit {0, 0} stands for the bounds.  align is any power of two that is at
+ * least the granule; 0 stands for the granule.  hint and size need not be
+ * multiples of anything.
+ *
+ * 0, and the address in *start; or, with *start as it was,
+ *   -EINVAL  a NULL, size 0, align not as above, limit.start above limit.end
+ *   -ENOSPC  no such place
+ *   -EDEADLK
+ */
+int vmset_find_free_area(const struct vmset *set, uintptr_t hint, size_t size,
+			 struct vmset_range limit, size_t align,
+			 uintptr_t *start);
+
+/* vmset_len: the number of areas; 0 for NULL. */
+size_t vmset_len(const struct vmset *set);
+
+/* vmset_is_empty: whether there is no area; true for NULL. */
+bool vmset_is_empty(const struct vmset *set);
+
+/* vmset_bounds: the bounds, which never change; {0, 0} for NULL. */
+struct vmset_range vmset_bounds(const struct vmset *set);
+
+/* vmset_granule: the granule, which never changes; 0 for NULL. */
+size_t vmset_granule(const struct vmset *set);
+
+/*
+ * vmset_dump: print the set as a table for people: areas, guards, lost ranges
+ * and the free gaps between them, in address order, and the totals.  The form
+ * may change from version to version.
+ *
+ * Takes no lock: beside a writer, each line is right for some moment of the
+ * call.  Not for signal handlers, since a FILE is not.
+ *
+ * 0, -EINVAL for a NULL, or -EIO if out does not take the text
+ */
+int vmset_dump(const struct vmset *set, FILE *out);
+
+/*
+ * The first difference that vmset_verify found: what the set says (expected)
+ * and what the backend or the kernel says (actual) at addr.  The flags of what
+ * is not mapped are 0.
+ *
+ * In a set from vmset_reserve, "not mapped" means reserved and inaccessible.
+ * If the reservation itself has a hole at addr, or holds something that is
+ * not private anonymous memory, then expected_mapped is true and
+ * actual_mapped false.  A lost range is always a difference.
+ */
+struct vmset_mismatch {
+	uintptr_t addr;
+	uint32_t expected, actual;
+	bool expected_mapped, actual_mapped;
+};
+
+/*
+ * vmset_verify: hold the set against what is really there, from the start of
+ * the bounds to their end.  The kernel is asked by PROCMAP_QUERY (Linux 6.11)
+ * or, where that is missing, by reading /proc/self/maps; other backends by
+ * their query operation.
+ *
+ * 0 if they are the same; 1 if they differ, and the lowest difference in *first
+ * (which may be NULL); or
+ *   -EINVAL  set is NULL
+ *   -ENOTSUP a backend in the set has no query operation
+ *   -EDEADLK, or why the kernel or the backend could not be asked
+ */
+int vmset_verify(const struct vmset *set, struct vmset_mismatch *first);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* VMSET_H */

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+#
+# The tests. A suite has a line in suite_sources and one in tests/suites.h;
+# programs and scripts that are tests by themselves stand in TESTS.
+
+suite_sources = \
+	tests/test-elf.c \
+	tests/test-errors.c \
+	tests/test-failures.c \
+	tests/test-free.c \
+	tests/test-kernel.c \
+	tests/test-lock.c \
+	tests/test-merge.c \
+	tests/test-model.c \
+	tests/test-peers.c \
+	tests/test-plan.c \
+	tests/test-range.c \
+	tests/test-replay.c \
+	tests/test-rv64.c \
+	tests/test-scenarios.c \
+	tests/test-slab.c \
+	tests/test-threads.c \
+	tests/test-trap.c \
+	tests/test-tree.c
+
+# What tests share.
+support_sources = \
+	tests/assert.c \
+	tests/assert.h \
+	tests/layers.c \
+	tests/layers.h \
+	tests/maps.c \
+	tests/maps.h \
+	tests/mock.c \
+	tests/mock.h \
+	tests/model.c \
+	tests/model.h \
+	tests/rng.h \
+	tests/tools.h \
+	tests/touch.c \
+	tests/touch.h
+
+replay_sources = \
+	tests/kernelmap.c \
+	tests/kernelmap.h \
+	tests/replay.c \
+	tests/replay.h \
+	tests/trace.c \
+	tests/trace.h \
+	tests/unxz.c \
+	tests/unxz.h
+
+dist_noinst_DATA += \
+	tests/traces/README \
+	$(small_traces) \
+	$(large_traces)
+
+# Those that memcheck replays, too: each system call takes it very long.
+small_traces = \
+	tests/traces/go.sq.xz \
+	tests/traces/luajit.sq.xz \
+	tests/traces/qemu-luajit.sq.xz \
+	tests/traces/redis.sq.xz \
+	tests/traces/rustc.sq.xz
+
+large_traces = \
+	tests/traces/boehmgc.sq.xz \
+	tests/traces/chromium-renderer.sq.xz \
+	tests/traces/gcc.sq.xz \
+	tests/traces/java-g1.sq.xz \
+	tests/traces/jemalloc.sq.xz \
+	tests/traces/mimalloc.sq.xz \
+	tests/traces/node.sq.xz \
+	tests/traces/python3.sq.xz \
+	tests/traces/stress-mmap.sq.xz
+
+# The replay program is part of the demo, and needs no libcheck.
+if HAVE_LZMA
+noinst_LTLIBRARIES += tests/libreplay.la
+tests_libreplay_la_SOURCES = $(replay_sources)
+tests_libreplay_la_CPPFLAGS = $(AM_CPPFLAGS) $(LZMA_CFLAGS)
+tests_libreplay_la_LIBADD = $(LZMA_LIBS)
+
+noinst_PROGRAMS += tests/replay
+tests_replay_SOURCES = tests/replay-main.c
+tests_replay_LDADD = tests/libreplay.la lib/libvmset-core.la
+else
+tests/replay$(EXEEXT):
+	@echo 'tests/replay needs liblzma (Debian: liblzma-dev);' \
+		'install it and run configure again' >&2
+	@exit 1
+endif
+
+# Tests that are scripts.
+test_scripts = \
+	tests/test-examples.sh \
+	tests/test-install.sh \
+	tests/test-man.sh \
+	tests/test-readme.sh \
+	tests/test-replay.sh
+
+# Those of them that put TEST_WRAPPER before each program, for memcheck.
+wrapped_scripts = \
+	tests/test-examples.sh
+
+# Programs with libcheck or other tests. Not check_PROGRAMS: with make -j
+# "check" and "check-valgrind" would both build them at once.
+if HAVE_CHECK
+test_programs = \
+	tests/test-malloc \
+	tests/test-so \
+	tests/vmset-tests
+noinst_LTLIBRARIES += \
+	tests/libsupport.la \
+	tests/libsyscalls.la
+noinst_PROGRAMS += $(test_programs)
+TESTS += $(test_programs) $(test_scripts)
+else
+check-local:
+	@echo 'make check needs libcheck 0.15 and liblzma (Debian: check,' \
+		'liblzma-dev); install them and run configure again' >&2
+	@exit 1
+endif
+
+EXTRA_DIST += \
+	$(test_scripts) \
+	tests/coverage.sh \
+	tests/lib.sh \
+	tests/memcheck.sh
+
+test_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+test_libraries = \
+	tests/libsupport.la \
+	tests/libreplay.la \
+	tests/libsyscalls.la \
+	examples/sandbox/libsandbox.la \
+	lib/libvmset-core.la \
+	$(CHECK_LIBS)
+
+tests_vmset_tests_SOURCES = \
+	$(suite_sources) \
+	tests/suites.h \
+	tests/test-main.c
+tests_vmset_tests_CPPFLAGS = $(test_cppflags)
+tests_vmset_tests_LDADD = $(test_libraries)
+
+# Its malloc stands before libc's, so it cannot be a suite.
+tests_test_malloc_SOURCES = tests/test-malloc.c
+tests_test_malloc_CPPFLAGS = $(test_cppflags)
+tests_test_malloc_LDADD = $(test_libraries)
+
+# The one that has the library from outside.
+tests_test_so_SOURCES = tests/test-so.c
+tests_test_so_LDADD = lib/libvmset.la
+
+tests_libsupport_la_SOURCES = $(support_sources)
+tests_libsupport_la_CPPFLAGS = $(test_cppflags)
+
+# It stands in for mmap and others before a sanitizer is ready, so none may look
+# into it.
+tests_libsyscalls_la_SOURCES = tests/syscalls.c tests/syscalls.h
+tests_libsyscalls_la_CFLAGS = -std=gnu11 $(WARNING_CFLAGS)
+
+TEST_EXTENSIONS = .sh
+SH_LOG_COMPILER = $(SHELL)
+
+# libcheck ends a test that takes longer than this many seconds: far more than
+# any should, however loaded the machine. A sanitizer's own handler for bad
+# accesses stays out of the way of tests that make some on purpose.
+AM_TESTS_ENVIRONMENT = \
+	CK_DEFAULT_TIMEOUT=$${CK_DEFAULT_TIMEOUT-120}; \
+	ASAN_OPTIONS=$(own_faults):detect_stack_use_after_return=1:$$ASAN_OPTIONS; \
+	UBSAN_OPTIONS=$(own_faults):print_stacktrace=1:$$UBSAN_OPTIONS; \
+	TSAN_OPTIONS=$(own_faults):halt_on_error=1:$$TSAN_OPTIONS; \
+	CC='$(CC)'; CXX='$(CXX)'; MAKE='$(MAKE)'; NM='$(NM)'; \
+	PKG_CONFIG='$(PKG_CONFIG)'; RISCV64_CC='$(RISCV64_CC)'; \
+	INSTRUMENTED='$(SANITIZER_FLAGS)$(COVERAGE_FLAGS)'; \
+	VERSION='$(PACKAGE_VERSION)'; \
+	includedir='$(includedir)'; libdir='$(libdir)'; \
+	top_builddir='$(abs_top_builddir)'; top_srcdir='$(abs_top_srcdir)'; \
+	export CK_DEFAULT_TIMEOUT ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS \
+		CC CXX MAKE NM PKG_CONFIG RISCV64_CC INSTRUMENTED VERSION \
+		includedir libdir top_builddir top_srcdir;
+own_faults = handle_segv=0:handle_sigbus=0:handle_sigill=0
+
+check-valgrind: all
+if HAVE_CHECK
+	@$(AM_TESTS_ENVIRONMENT) \
+	VALGRIND='$(VALGRIND)'; LIBTOOL='$(SHELL) $(abs_top_builddir)/libtool'; \
+	VALGRIND_FLAGS='$(VALGRIND_FLAGS)'; \
+	export VALGRIND LIBTOOL VALGRIND_FLAGS; \
+	set --; \
+	for file in $(wrapped_scripts); do set -- "$$@" $(srcdir)/$$file; done; \
+	set -- "$$@" -- tests/replay$(EXEEXT); \
+	for file in $(small_traces); do set -- "$$@" $(srcdir)/$$file; done; \
+	$(SHELL) $(srcdir)/tests/memcheck.sh $(test_programs) "$$@"
+else
+	@$(MAKE) $(AM_MAKEFLAGS) check-local
+endif
+
+# Hangs must still end: an hour for one test of libcheck's.
+check-long:
+	VMSET_TEST_LONG=1 CK_DEFAULT_TIMEOUT=3600 \
+		$(MAKE) $(AM_MAKEFLAGS) check
+
+if COVERAGE
+coverage: clean-coverage
+	$(MAKE) $(AM_MAKEFLAGS) check
+	@GCOV='$(GCOV)' $(SHELL) $(srcdir)/tests/coverage.sh \
+		lib/.libs/libvmset_core_la-*.gcda
+else
+coverage:
+	@echo 'make coverage needs ./configure --enable-coverage' >&2; exit 1
+endif
+
+# Counts of an earlier run would be added to.
+clean-coverage:
+	find . -name '*.gcda' -exec rm -f {} +
+
+clean-local: clean-coverage
+	find . -name '*.gcno' -exec rm -f {} +
+	rm -rf tests/memcheck
+
+.PHONY: check-long check-valgrind clean-coverage coverage

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The memory system calls of the program, watched and made to fail.  The
+ * program's own mmap, munmap, mprotect, madvise and ioctl stand before libc's;
+ * they pass every call on but those that a test wants to fail.
+ *
+ * For tests with one thread.
+ */
+#ifndef TESTS_SYSCALLS_H
+#define TESTS_SYSCALLS_H
+
+#include "vmset.h"
+
+/*
+ * Count the calls that change something in the range, from 0, and fail none,
+ * until syscalls_stop.
+ */
+void syscalls_watch(struct vmset_range range);
+void syscalls_stop(void);
+
+/* How many there were since syscalls_watch. */
+unsigned int syscalls_count(void);
+
+/*
+ * Fail the call with the number, counted from 1, and with each further bit a
+ * later one.  Each returns error, a positive errno value.
+ */
+void syscalls_fail(unsigned int number, unsigned long also, int error);
+
+/* From now on no mmap elsewhere than in the range gets memory. */
+void syscalls_starve(void);
+
+/* Every ioctl fails with error from now on; 0: none.  How many there were. */
+void syscalls_fail_ioctl(int error);
+unsigned int syscalls_ioctls(void);
+
+#endif /* TESTS_SYSCALLS_H */

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * lib/plan.c, on paper: entries in, calls and entries out.
+ */
+#include "plan.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "assert.h"
+#include "entry.h"
+#include "suites.h"
+
+#define MOST 16
+
+static const struct vmset_backend_ops plain_ops = { .size = sizeof plain_ops };
+static const struct vmset_backend_ops able_ops = {
+	.size = sizeof able_ops,
+	.promises = VMSET_BACKEND_REPLACES | VMSET_BACKEND_SPANS |
+		    VMSET_BACKEND_JOINS | VMSET_BACKEND_DISCARDS,
+	.flags_mask = 7,
+};
+static const struct vmset_backend plain = { &plain_ops, NULL };
+static const struct vmset_backend able = { &able_ops, NULL };
+
+static struct vmset_area old[MOST], fresh[MOST + VMSET__PLAN_MORE_FRESH];
+static struct vmset__step steps[MOST + VMSET__PLAN_MORE_STEPS];
+static uint32_t flags[MOST];
+static struct vmset__plan plan;
+
+static void setup(void)
+{
+	plan = (struct vmset__plan){ .old = old, .flags = flags,
+				     .steps = steps, .fresh = fresh,
+				     .merge = true };
+}
+
+static void add(uintptr_t start, uintptr_t end, uint32_t its_flags,
+		const struct vmset_backend *backend)
+{
+	flags[plan.old_n] = its_flags;
+	old[plan.old_n++] = (struct vmset_area){
+		.start = start, .end = end, .flags = its_flags,
+		.backend = backend,
+		.offset = backend == &plain || backend == &able ? start : 0,
+	};
+}
+
+static void add_hidden(uintptr_t start, uintptr_t end, enum vmset__kind kind)
+{
+	add(start, end, 0, &vmset__hidden[kind]);
+	old[plan.old_n - 1].data = (void *)(uintptr_t)&able;
+}
+
+static struct vmset_area area(uintptr_t start, uintptr_t end, uint32_t its,
+			      const struct vmset_backend *backend)
+{
+	return (struct vmset_area){ .start = start, .end = end, .flags = its,
+				    .backend = backend, .offset = start };
+}
+
+static void expect_step(size_t i, int call, uintptr_t start, uintptr_t end)
+{
+	assert_that(i < plan.steps_n);
+	assert_eq(steps[i].call, call);
+	assert_eq(steps[i].range.start, start);
+	assert_eq(steps[i].range.end, end);
+}
+
+static void expect_fresh(size_t i, uintptr_t start, uintptr_t end,
+			 uint32_t its_flags)
+{
+	assert_that(i < plan.fresh_n);
+	assert_eq(fresh[i].start, start);
+	assert_eq(fresh[i].end, end);
+	assert_eq(fresh[i].flags, its_flags);
+	if (vmset__is_area(&fresh[i]))
+		assert_eq(fresh[i].offset, start);
+}
+
+START_TEST(kinds)
+{
+	const struct vmset_area a = area(0, 1, 0, &plain);
+
+	assert_that(vmset__is_area(&a));
+	add_hidden(0, 1, VMSET__GUARD_BEFORE);
+	add_hidden(1, 2, VMSET__GUARD_AFTER);
+	add_hidden(2, 3, VMSET__LOST);
+	assert_eq(vmset__kind(&old[0]), VMSET__GUARD_BEFORE);
+	assert_eq(vmset__kind(&old[1]), VMSET__GUARD_AFTER);
+	assert_eq(vmset__kind(&old[2]), VMSET__LOST);
+	assert_that(vmset__is_guard(&old[1]) && !vmset__is_guard(&old[2]));
+	assert_that(vmset__entry_backend(&old[2]) == &able);
+	assert_that(vmset__entry_backend(&a) == &plain);
+}
+END_TEST
+
+/* A map that fills a gap joins both neighbours; one call. */
+START_TEST(map_joins)
+{
+	const struct vmset_area a = area(20, 30, 3, &plain);
+
+	add(10, 20, 3, &plain);
+	add(30, 40, 3, &plain);
+	assert_ok(vmset__plan_map(&plan, &a, 0, 0, false));
+	assert_eq(plan.steps_n, 1);
+	expect_step(0, VMSET__MAP, 20, 30);
+	assert_eq(plan.fresh_n, 1);
+	expect_fresh(0, 10, 40, 3);
+
+	plan.merge = false;
+	assert_ok(vmset__plan_map(&plan, &a, 0, 0, false));
+	assert_eq(plan.fresh_n, 3);
+}
+END_TEST
+
+START_TEST(map_over)
+{
+	const struct vmset_area by_plain = area(15, 35, 5, &plain);
+	const struct vmset_area by_able = area(15, 35, 5, &able);
+
+	add(10, 20, 3, &plain);
+	add(20, 25, 1, &able);
+	add(30, 40, 3, &plain);
+	assert_err(vmset__plan_map(&plan, &by_plain, 0, 0, false), -EEXIST);
+
+	/* What discards goes last; the map is the very last. */
+	assert_ok(vmset__plan_map(&plan, &by_plain, 0, 0, true));
+	assert_eq(plan.steps_n, 4);
+	expect_step(0, VMSET__UNMAP, 15, 20);
+	expect_step(1, VMSET__UNMAP, 30, 35);
+	expect_step(2, VMSET__UNMAP, 20, 25);
+	expect_step(3, VMSET__MAP, 15, 35);
+	assert_eq(plan.fresh_n, 3);
+	expect_fresh(0, 10, 15, 3);
+	expect_fresh(1, 15, 35, 5);
+	expect_fresh(2, 35, 40, 3);
+
+	/* A map that replaces spares the unmap of its own. */
+	assert_ok(vmset__plan_map(&plan, &by_able, 0, 0, true));
+	assert_eq(plan.steps_n, 3);
+	expect_step(0, VMSET__UNMAP, 15, 20);
+	expect_step(1, VMSET__UNMAP, 30, 35);
+	expect_step(2, VMSET__MAP, 15, 35);
+}
+END_TEST
+
+/* One call over any number of areas and holes, but not over another's. */
+START_TEST(unmap_spans)
+{
+	add(0, 10, 1, &able);
+	add(15, 20, 2, &able);
+	add(20, 30, 3, &able);
+	vmset__plan_unmap(&plan, (struct vmset_range){ 5, 25 });
+	assert_eq(plan.steps_n, 1);
+	expect_step(0, VMSET__UNMAP, 5, 25);
+	assert_eq(steps[0].from, 0);
+	assert_eq(steps[0].to, 3);
+	assert_eq(plan.fresh_n, 2);
+	expect_fresh(0, 0, 5, 1);
+	expect_fresh(1, 25, 30, 3);
+
+	old[1].backend = &plain;
+	vmset__plan_unmap(&plan, (struct vmset_range){ 5, 25 });
+	assert_eq(plan.steps_n, 3);
+	expect_step(0, VMSET__UNMAP, 15, 20);
+	expect_step(1, VMSET__UNMAP, 5, 10);
+	expect_step(2, VMSET__UNMAP, 20, 25);
+}
+END_TEST
+
+START_TEST(unmap_splits)
+{
+	add(0, 30, 1, &plain);
+	vmset__plan_unmap(&plan, (struct vmset_range){ 10, 20 });
+	assert_eq(plan.steps_n, 1);
+	expect_step(0, VMSET__UNMAP, 10, 20);
+	assert_eq(plan.fresh_n, 2);
+	expect_fresh(0, 0, 10, 1);
+	expect_fresh(1, 20, 30, 1);
+}
+END_TEST
+
+static int protect(uintptr_t start, uintptr_t end, uint32_t to)
+{
+	for (size_t i = 0; i < plan.old_n; i++)
+		if (vmset__is_area(&old[i]) && old[i].start < end &&
+		    start < old[i].end)
+			flags[i] = to;
+		else
+			flags[i] = old[i].flags;
+	return vmset__plan_protect(&plan, (struct vmset_range){ start, end });
+}
+
+/* Neighbours in one call where nothing splits; else what splits comes first. */
+START_TEST(protect_joins)
+{
+	add(0, 10, 1, &able);
+	add(10, 20, 2, &able);
+	add(20, 30, 1, &able);
+	add(30, 40, 2, &able);
+	assert_ok(protect(0, 40, 5));
+	assert_eq(plan.steps_n, 1);
+	expect_step(0, VMSET__PROTECT, 0, 40);
+
+	assert_ok(protect(5, 35, 5));
+	assert_eq(plan.steps_n, 3);
+	expect_step(0, VMSET__PROTECT, 30, 35);
+	expect_step(1, VMSET__PROTECT, 5, 10);
+	expect_step(2, VMSET__PROTECT, 10, 30);
+	assert_eq(plan.fresh_n, 3);
+	expect_fresh(1, 5, 35, 5);
+
+	/* One that has the flags is left out of the call. */
+	assert_ok(protect(0, 40, 2));
+	assert_eq(plan.steps_n, 2);
+	expect_step(0, VMSET__PROTECT, 0, 10);
+	expect_step(1, VMSET__PROTECT, 20, 30);
+	assert_eq(plan.fresh_n, 1);
+	expect_fresh(0, 0, 40, 2);
+}
+END_TEST
+
+START_TEST(protect_piece_by_piece)
+{
+	add(0, 10, 1, &plain);
+	add(10, 20, 2, &plain);
+	add(25, 30, 1, &plain);
+	assert_ok(protect(5, 30, 9));
+	assert_eq(plan.steps_n, 3);
+	expect_step(0, VMSET__PROTECT, 5, 10);
+	expect_step(1, VMSET__PROTECT, 10, 20);
+	expect_step(2, VMSET__PROTECT, 25, 30);
+}
+END_TEST
+
+START_TEST(protect_refuses)
+{
+	assert_err(protect(0, 10, 1), -ENOENT);
+	add_hidden(0, 10, VMSET__GUARD_AFTER);
+	assert_err(protect(0, 10, 1), -ENOENT);
+	add(10, 20, 1, &able);
+	assert_err(protect(0, 20, 8), -EINVAL);
+	add_hidden(20, 30, VMSET__LOST);
+	assert_err(protect(0, 21, 1), -ENOTRECOVERABLE);
+	assert_ok(protect(0, 20, 2));
+}
+END_TEST
+
+/* Nothing is cut where nothing changes, also when nothing would be joined. */
+START_TEST(unchanged_stays_whole)
+{
+	struct vmset__splice splice;
+
+	plan.merge = false;
+	add(0, 30, 1, &plain);
+	assert_ok(protect(10, 20, 1));
+	assert_eq(plan.steps_n, 0);
+	assert_eq(plan.fresh_n, 1);
+	assert_that(!vmset__plan_splice(&plan, &splice));
+}
+END_TEST
+
+/* Each way to empty a range around a guard before, and behind, its area. */
+START_TEST(guards)
+{
+	static const struct {
+		uintptr_t start, end;
+		size_t guards;          /* left */
+		uintptr_t before, behind;       /* where they begin, or end */
+	} cases[] = {
+		{ 0, 10, 2, 10, 50 },           /* touches only */
+		{ 0, 15, 2, 15, 50 },           /* cuts the far part off */
+		{ 12, 15, 2, 15, 50 },          /* the part beyond goes, too */
+		{ 0, 20, 1, 0, 50 },            /* the whole guard */
+		{ 15, 25, 1, 0, 50 },           /* the area's edge */
+		{ 20, 21, 1, 0, 50 },
+		{ 21, 39, 2, 10, 50 },          /* the middle of the area */
+		{ 39, 40, 1, 10, 0 },
+		{ 40, 50, 1, 10, 0 },
+		{ 45, 60, 2, 10, 45 },
+		{ 45, 48, 2, 10, 45 },
+		{ 20, 40, 0, 0, 0 },
+		{ 50, 60, 2, 10, 50 },
+	};
+
+	add_hidden(10, 20, VMSET__GUARD_BEFORE);
+	add(20, 40, 3, &able);
+	add_hidden(40, 50, VMSET__GUARD_AFTER);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		size_t n = 0;
+
+		vmset__plan_unmap(&plan, (struct vmset_range){
+						 cases[i].start, cases[i].end });
+		for (size_t k = 0; k < plan.fresh_n; k++) {
+			enum vmset__kind kind = vmset__kind(&fresh[k]);
+
+			n += vmset__is_guard(&fresh[k]);
+			if (kind == VMSET__GUARD_BEFORE) {
+				assert_eq(fresh[k].start, cases[i].before);
+				assert_eq(fresh[k].end, 20);
+			}
+			if (kind == VMSET__GUARD_AFTER) {
+				assert_eq(fresh[k].start, 40);
+				assert_eq(fresh[k].end, cases[i].behind);
+			}
+		}
+		assert_eq(n, cases[i].guards);
+	}
+}
+END_TEST
+
+/* Lost ranges: no way in, one call to get rid of them, and they join. */
+START_TEST(lost)
+{
+	const struct vmset_area a = area(15, 18, 1, &able);
+
+	add(0, 10, 1, &able);
+	add_hidden(10, 20, VMSET__LOST);
+	assert_err(vmset__plan_map(&plan, &a, 0, 0, true), -ENOTRECOVERABLE);
+	vmset__plan_unmap(&plan, (struct vmset_range){ 5, 15 });
+	assert_eq(plan.steps_n, 1);
+	expect_step(0, VMSET__UNMAP, 5, 15);
+	assert_that(vmset__range_is_empty(
+		vmset__step_part(&steps[0], &old[1])));
+	assert_eq(plan.fresh_n, 2);
+	expect_fresh(1, 15, 20, 0);
+	vmset__plan_lost(&plan, (struct vmset_range){ 5, 10 }, &able);
+	assert_eq(plan.steps_n, 0);
+	assert_eq(plan.fresh_n, 2);
+	expect_fresh(0, 0, 5, 1);
+	expect_fresh(1, 5, 20, 0);
+}
+END_TEST
+
+/* The splice leaves out what stays the same at both ends. */
+START_TEST(splices)
+{
+	struct vmset__splice splice;
+
+	add(0, 10, 1, &plain);
+	add(10, 20, 2, &plain);
+	add(20, 30, 1, &plain);
+	vmset__plan_unmap(&plan, (struct vmset_range){ 10, 20 });
+	assert_that(vmset__plan_splice(&plan, &splice));
+	assert_eq(splice.n, 0);
+	assert_eq(splice.cut.start, 10);
+	assert_eq(splice.cut.end, 20);
+	assert_eq(splice.low_end, 20);
+	assert_that(splice.len_change == -1);
+	vmset__plan_unmap(&plan, (struct vmset_range){ 30, 40 });
+	assert_that(!vmset__plan_splice(&plan, &splice));
+}
+END_TEST
+
+Suite *suite_plan(void)
+{
+	Suite *suite = suite_create("plan");
+	TCase *tcase = tcase_create("plan");
+
+	tcase_add_checked_fixture(tcase, setup, NULL);
+	tcase_add_test(tcase, kinds);
+	tcase_add_test(tcase, map_joins);
+	tcase_add_test(tcase, map_over);
+	tcase_add_test(tcase, unmap_spans);
+	tcase_add_test(tcase, unmap_splits);
+	tcase_add_test(tcase, protect_joins);
+	tcase_add_test(tcase, protect_piece_by_piece);
+	tcase_add_test(tcase, protect_refuses);
+	tcase_add_test(tcase, unchanged_stays_whole);
+	tcase_add_test(tcase, guards);
+	tcase_add_test(tcase, lost);
+	tcase_add_test(tcase, splices);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * lib/slab.c: nodes rest before they are used again, what is kept is there when
+ * memory is out, and a class never gets a node of the other.
+ */
+#include "slab.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "assert.h"
+#include "suites.h"
+#include "syscalls.h"
+
+#define LEAF_SIZE  500
+#define INNER_SIZE 900
+#define MANY       5000
+
+static struct vmset__slab slab;
+
+static void setup(void)
+{
+	const size_t size[VMSET__CLASSES] = { LEAF_SIZE, INNER_SIZE };
+	char *object = vmset__slab_init(&slab, 100, size);
+
+	assert_that(object);
+	for (int i = 0; i < 100; i++)
+		assert_eq(object[i], 0);
+	memset(object, 0xff, 100);
+}
+
+static void teardown(void)
+{
+	vmset__slab_fini(&slab);
+}
+
+static struct vmset__node *get(enum vmset__class class)
+{
+	struct vmset__node *node = vmset__slab_alloc(&slab, class, false);
+
+	assert_that(node);
+	assert_eq((uintptr_t)node % 64, 0);
+	return node;
+}
+
+/* Nodes are of their size, and none overlaps another. */
+START_TEST(nodes_are_apart)
+{
+	static struct vmset__node *node[MANY];
+
+	for (int i = 0; i < MANY; i++) {
+		enum vmset__class class = i % 3 ? VMSET__LEAF : VMSET__INNER;
+
+		node[i] = get(class);
+		memset(node[i], i & 0xff, i % 3 ? LEAF_SIZE : INNER_SIZE);
+	}
+	for (int i = 0; i < MANY; i++) {
+		const unsigned char *byte = (const unsigned char *)node[i];
+		size_t size = i % 3 ? LEAF_SIZE : INNER_SIZE;
+
+		assert_eq(byte[0], i & 0xff);
+		assert_that(!memcmp(byte, byte + 1, size - 1));
+	}
+}
+END_TEST
+
+/* While the epoch moves by less than two, no retired node comes back. */
+START_TEST(nodes_rest)
+{
+	static uintptr_t retired_in[MANY];
+	static struct vmset__node *node[MANY];
+	int reused = 0, n = 0;
+
+	for (int i = 0; i < MANY; i++) {
+		struct vmset__node *fresh = get(VMSET__LEAF);
+		int k;
+
+		for (k = 0; k < n && node[k] != fresh; k++)
+			;
+		if (k < n) {
+			reused++;
+			assert_that(slab.epoch - retired_in[k] >= 2);
+		} else {
+			node[n++] = fresh;
+		}
+		vmset__slab_retire(&slab, VMSET__LEAF, fresh);
+		retired_in[k] = slab.epoch;
+	}
+	assert_that(reused > MANY / 2);
+	assert_that(slab.mapped <= 64 << 10);
+}
+END_TEST
+
+START_TEST(unseen_nodes_come_back_at_once)
+{
+	struct vmset__node *node = get(VMSET__INNER);
+
+	vmset__slab_unalloc(&slab, VMSET__INNER, node);
+	assert_that(get(VMSET__INNER) == node);
+}
+END_TEST
+
+/* Chunks grow with the whole, so that few are needed. */
+START_TEST(chunks_grow)
+{
+	size_t before = slab.mapped, steps = 0;
+
+	for (int i = 0; i < 100000; i++) {
+		get(VMSET__LEAF);
+		steps += slab.mapped != before;
+		before = slab.mapped;
+	}
+	assert_that(slab.mapped < (size_t)100000 * 512 * 11 / 10);
+	assert_that(steps < 250);
+}
+END_TEST
+
+/* With no memory left: what was retired, then what was kept, then nothing. */
+START_TEST(out_of_memory)
+{
+	struct vmset__node *node, *retired = get(VMSET__LEAF);
+	uintptr_t epoch;
+
+	assert_that(vmset__slab_keep(&slab, VMSET__LEAF, 2));
+	syscalls_watch((struct vmset_range){ 0, 0 });
+	syscalls_starve();
+	while ((node = vmset__slab_alloc(&slab, VMSET__LEAF, false)))
+		;
+	vmset__slab_retire(&slab, VMSET__LEAF, retired);
+	epoch = slab.epoch;
+	assert_that(get(VMSET__LEAF) == retired);
+	assert_that(slab.epoch - epoch >= 2);
+	assert_that(!vmset__slab_alloc(&slab, VMSET__LEAF, false));
+	assert_that(!vmset__slab_keep(&slab, VMSET__LEAF, 3));
+	assert_that(vmset__slab_alloc(&slab, VMSET__LEAF, true));
+	assert_that(vmset__slab_alloc(&slab, VMSET__LEAF, true));
+	assert_that(!vmset__slab_alloc(&slab, VMSET__LEAF, true));
+	syscalls_stop();
+	assert_that(vmset__slab_keep(&slab, VMSET__LEAF, 2));
+}
+END_TEST
+
+START_TEST(scratch)
+{
+	size_t size = 3 << 20;
+	char *got = vmset__scratch_get(size);
+
+	assert_that(got);
+	for (size_t i = 0; i < size; i += 4096)
+		assert_eq(got[i], 0);
+	vmset__scratch_put(got, size);
+	assert_that(!vmset__scratch_get(SIZE_MAX / 2));
+}
+END_TEST
+
+Suite *suite_slab(void)
+{
+	Suite *suite = suite_create("slab");
+	TCase *tcase = tcase_create("slab");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, nodes_are_apart);
+	tcase_add_test(tcase, nodes_rest);
+	tcase_add_test(tcase, unseen_nodes_come_back_at_once);
+	tcase_add_test(tcase, chunks_grow);
+	tcase_add_test(tcase, out_of_memory);
+	tcase_add_test(tcase, scratch);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * lib/tree*.c beside a sorted array that has the same entries: splices of every
+ * width, the readers, the cursor, and the search for free room, with the tree's
+ * own check after each change.
+ */
+#include "tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assert.h"
+#include "suites.h"
+#include "syscalls.h"
+#include "tools.h"
+
+#define MAX_ENTRIES 6000
+#define SPACE       ((uintptr_t)1 << 20)
+
+static struct vmset__tree tree;
+static const struct vmset_range bounds = { 0, SPACE };
+
+/* The model. */
+static struct vmset_area model[MAX_ENTRIES];
+static size_t count;
+
+static uint64_t seed;
+
+static size_t below(size_t n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed % n;
+}
+
+static void setup(void)
+{
+	assert_that(vmset__slab_init(&tree.slab, 64, vmset__tree_node_size));
+	assert_that(vmset__tree_init(&tree));
+	count = 0;
+	seed = 88172645463325252u;
+}
+
+static void teardown(void)
+{
+	vmset__slab_fini(&tree.slab);
+	memset(&tree, 0, sizeof tree);
+}
+
+static void check(void)
+{
+	const char *wrong = vmset__tree_check(&tree, bounds);
+
+	if (wrong)
+		ck_abort_msg("%s", wrong);
+	assert_eq(vmset__tree_read_len(&tree), count);
+}
+
+static bool equal(const struct vmset_area *a, const struct vmset_area *b)
+{
+	return a->start == b->start && a->end == b->end &&
+	       a->flags == b->flags && a->backend == b->backend &&
+	       a->offset == b->offset && a->data == b->data;
+}
+
+static void check_entries(void)
+{
+	struct vmset__cursor cursor;
+	struct vmset_area entry;
+
+	vmset__cursor_seek(&cursor, &tree, 0);
+	for (size_t i = 0; i < count; i++) {
+		assert_that(vmset__cursor_get(&cursor, &entry));
+		assert_that(equal(&entry, &model[i]));
+		vmset__cursor_advance(&cursor);
+	}
+	assert_that(!vmset__cursor_get(&cursor, &entry));
+}
+
+/* The index of the lowest entry with end > addr. */
+static size_t model_seek(uintptr_t addr)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (model[middle].end > addr)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+/* Prepare to replace model[at .. at + old) by fresh[0 .. n). */
+static int prepare(struct vmset__change *change, size_t at, size_t old,
+		   const struct vmset_area *fresh, size_t n)
+{
+	struct vmset__splice splice = {
+		.fresh = fresh, .n = n, .low_end = UINTPTR_MAX,
+		.len_change = (ptrdiff_t)n - (ptrdiff_t)old,
+	};
+
+	if (n) {
+		splice.cut.start = splice.cut.end = fresh[0].start;
+		splice.low_end = fresh[0].end;
+		splice.high_end = fresh[n - 1].end;
+	}
+	if (old) {
+		uintptr_t low = model[at].end, high = model[at + old - 1].end;
+
+		splice.cut.start = model[at].start;
+		splice.cut.end = high;
+		splice.low_end = low < splice.low_end ? low : splice.low_end;
+		splice.high_end = high > splice.high_end ? high :
+							   splice.high_end;
+	}
+	return vmset__tree_prepare(&tree, change, &splice, false);
+}
+
+static void splice(size_t at, size_t old, const struct vmset_area *fresh,
+		   size_t n)
+{
+	struct vmset__change change;
+
+	assert_that(count - old + n <= MAX_ENTRIES);
+	assert_ok(prepare(&change, at, old, fresh, n));
+	vmset__tree_publish(&tree, &change);
+	memmove(&model[at + n], &model[at + old],
+		(count - at - old) * sizeof model[0]);
+	for (size_t i = 0; i < n; i++)
+		model[at + i] = fresh[i];
+	count = count - old + n;
+}
+
+static struct vmset_area random_entry(uintptr_t start, uintptr_t end)
+{
+	return (struct vmset_area){
+		.start = start, .end = end, .flags = (uint32_t)below(1000),
+		.backend = (const struct vmset_backend *)&tree,
+		.offset = below(1000), .data = &model[below(10)],
+	};
+}
+
+/*
+ * Replace a run of entries by about as many as wanted, in the room that they and
+ * the gaps beside them leave.
+ */
+static void random_splice(size_t old, size_t wanted)
+{
+	static struct vmset_area fresh[MAX_ENTRIES];
+	size_t at = below(count + 1), n = 0;
+	uintptr_t addr, end, piece;
+
+	if (old > count - at)
+		old = count - at;
+	addr = at ? model[at - 1].end : 0;
+	end = at + old < count ? model[at + old].start : SPACE;
+	if (wanted > MAX_ENTRIES - count)
+		wanted = MAX_ENTRIES - count;
+	piece = wanted ? (end - addr) / wanted : 0;
+	while (n < wanted && piece >= 2) {
+		uintptr_t gap = below(piece / 2 + 1);
+		uintptr_t size = 1 + below(piece - gap);
+
+		fresh[n++] = random_entry(addr + gap, addr + gap + size);
+		addr += piece;
+	}
+	if (old || n)
+		splice(at, old, fresh, n);
+}
+
+START_TEST(empty)
+{
+	struct vmset__cursor cursor;
+	struct vmset_area entry;
+
+	check();
+	assert_that(!vmset__tree_read(&tree, 0, NULL, &entry));
+	vmset__cursor_seek(&cursor, &tree, 0);
+	assert_that(!vmset__cursor_get(&cursor, &entry));
+	vmset__cursor_advance(&cursor);
+	assert_that(!vmset__cursor_get(&cursor, &entry));
+}
+END_TEST
+
+START_TEST(random_splices)
+{
+	for (unsigned long i = tools_rounds(20000); i; i--) {
+		switch (below(10)) {
+		case 0:
+			random_splice(below(200), below(3));
+			break;
+		case 1:
+			random_splice(below(3), below(200));
+			break;
+		case 2:
+			random_splice(below(100), below(100));
+			break;
+		default:
+			random_splice(below(3), below(4));
+		}
+		if (i % 500 == 0)
+			random_splice(count, below(MAX_ENTRIES));
+		if (i % 8 == 0 || count < 100)
+			check();
+		if (i % 64 == 0)
+			check_entries();
+	}
+	while (count) {
+		random_splice(count / 2 + 1, 0);
+		check();
+	}
+}
+END_TEST
+
+static bool skip_odd(const struct vmset_area *entry)
+{
+	return entry->flags % 2;
+}
+
+START_TEST(reading)
+{
+	for (unsigned long i = tools_rounds(20000); i; i--) {
+		uintptr_t addr = below(SPACE + 10);
+		struct vmset_area entry;
+		size_t at;
+		bool found;
+
+		if (i % 10 == 0)
+			random_splice(below(40), below(60));
+		at = model_seek(addr);
+		found = vmset__tree_read(&tree, addr, NULL, &entry);
+		assert_that(found == (at < count));
+		assert_that(!found || equal(&entry, &model[at]));
+		while (at < count && skip_odd(&model[at]))
+			at++;
+		found = vmset__tree_read(&tree, addr, skip_odd, &entry);
+		assert_that(found == (at < count));
+		assert_that(!found || equal(&entry, &model[at]));
+	}
+}
+END_TEST
+
+/* What was prepared and discarded has left no trace, and no node is gone. */
+START_TEST(discarding)
+{
+	const struct vmset_area fresh = random_entry(5, 6);
+	struct vmset__change change;
+
+	random_splice(0, 3000);
+	splice(0, count, NULL, 0);
+	check();
+	splice(0, 0, &fresh, 1);
+	random_splice(0, 3000);
+	for (size_t old = 0; old < count; old += 37) {
+		assert_ok(prepare(&change, 0, old, &fresh, old ? 1 : 0));
+		vmset__tree_discard(&tree, &change);
+		check();
+	}
+	check_entries();
+}
+END_TEST
+
+/* Refused memory at each node in turn: -ENOMEM, and nothing has changed. */
+START_TEST(out_of_memory)
+{
+	struct vmset__change change;
+	int refused = 0;
+
+	random_splice(0, 2000);
+	syscalls_watch((struct vmset_range){ 0, 0 });
+	syscalls_starve();
+	for (int i = 0; i < 2000; i++) {
+		struct vmset_area fresh = model[0];
+		int rc = prepare(&change, 0, count, model, count);
+
+		assert_that(rc == 0 || rc == -ENOMEM);
+		if (!rc)
+			vmset__tree_discard(&tree, &change);
+		refused += rc != 0;
+		check();
+		fresh.flags++;
+		if (prepare(&change, 0, 1, &fresh, 1) == 0) {
+			vmset__tree_publish(&tree, &change);
+			model[0] = fresh;
+		}
+	}
+	syscalls_stop();
+	assert_that(refused);
+	check_entries();
+}
+END_TEST
+
+static size_t leaves_in_use(void)
+{
+	const struct vmset__pool *pool = &tree.slab.pool[VMSET__LEAF];
+
+	return pool->total - pool->free.n - pool->kept.n - pool->cooling.n -
+	       pool->resting.n;
+}
+
+/* How well nodes are filled is what memory per area comes from. */
+START_TEST(filling)
+{
+	const size_t n = MAX_ENTRIES;
+	struct vmset_area entry;
+
+	for (size_t i = 0; i < n; i++) {
+		entry = random_entry(2 * i, 2 * i + 1);
+		splice(i, 0, &entry, 1);
+	}
+	check();
+	assert_that(leaves_in_use() * VMSET_LEAF_SLOTS < n * 11 / 10);
+
+	splice(0, count, NULL, 0);
+	for (size_t i = n; i-- > 0;) {
+		entry = random_entry(2 * i, 2 * i + 1);
+		splice(0, 0, &entry, 1);
+	}
+	check();
+	assert_that(leaves_in_use() * VMSET_LEAF_SLOTS < n * 11 / 10);
+
+	/* Random order: about four fifths. */
+	splice(0, count, NULL, 0);
+	while (count < n) {
+		uintptr_t addr = 2 * below(SPACE / 2);
+		size_t at = model_seek(addr);
+
+		if (at < count && model[at].start == addr)
+			continue;
+		entry = random_entry(addr, addr + 1);
+		splice(at, 0, &entry, 1);
+	}
+	check();
+	assert_that(leaves_in_use() * VMSET_LEAF_SLOTS < n * 4 / 3);
+
+	/* Nine in ten go: nodes join. */
+	while (count > n / 10)
+		splice(below(count), 1, NULL, 0);
+	check();
+	assert_that(leaves_in_use() * VMSET_LEAF_SLOTS < n / 10 * 4);
+}
+END_TEST
+
+/* ---- free room ---- */
+
+static bool model_fit_in(const struct vmset__fit *fit, uintptr_t start,
+			 uintptr_t end, enum vmset__direction direction,
+			 uintptr_t *block)
+{
+	bool found = false;
+
+	if (start < fit->window.start)
+		start = fit->window.start;
+	if (end > fit->window.end)
+		end = fit->window.end;
+	for (uintptr_t at = start; at + fit->size <= end; at++) {
+		if ((at + fit->lead) % fit->align)
+			continue;
+		if (!found || direction == VMSET__DOWN)
+			*block = at;
+		found = true;
+		if (direction == VMSET__UP)
+			break;
+	}
+	return found;
+}
+
+/* By looking at every gap. */
+static bool model_find(const struct vmset__fit *fit,
+		       enum vmset__direction direction, uintptr_t *block)
+{
+	for (size_t n = 0; n <= count; n++) {
+		size_t i = direction == VMSET__UP ? n : count - n;
+		uintptr_t start = i ? model[i - 1].end : 0;
+		uintptr_t end = i < count ? model[i].start : SPACE;
+
+		if (model_fit_in(fit, start, end, direction, block))
+			return true;
+	}
+	return false;
+}
+
+static struct vmset__fit random_fit(void)
+{
+	struct vmset__fit fit = {
+		.window = { below(SPACE), below(SPACE) },
+		.size = 1 + below(below(2) ? 40 : 4000),
+		.align = (size_t)1 << below(10), .grain = 1,
+	};
+
+	if (fit.window.start > fit.window.end || below(2))
+		fit.window = bounds;
+	if (below(4) == 0)
+		fit.lead = below(fit.size);
+	return fit;
+}
+
+static void compare_search(const struct vmset__fit *fit,
+			   enum vmset__direction direction)
+{
+	uintptr_t wanted = 0, got = 0;
+	struct vmset_range gap;
+	bool exists = model_find(fit, direction, &wanted);
+	bool found = vmset__tree_find_gap(&tree, fit, direction, &gap) &&
+		     vmset__fit_in(fit, gap, direction, &got);
+
+	assert_that(exists == found);
+	assert_eq(wanted, got);
+}
+
+START_TEST(searching)
+{
+	for (unsigned long i = tools_rounds(6000); i; i--) {
+		struct vmset__fit fit = random_fit();
+
+		if (i % 8 == 0)
+			random_splice(below(20), below(30));
+		if (i % 1000 == 0)
+			random_splice(count, below(2000));
+		compare_search(&fit, VMSET__UP);
+		compare_search(&fit, VMSET__DOWN);
+		if (i % 16 == 0)
+			check();
+	}
+}
+END_TEST
+
+/*
+ * Every gap is large enough and not one is aligned but the last: notes of the
+ * alignment are what keeps a search from looking at each, and they follow
+ * changes.
+ */
+START_TEST(alignment_notes)
+{
+	struct vmset__fit fit = { .window = bounds, .size = 8, .align = 16,
+				  .grain = 1 };
+	struct vmset_area entry;
+	uintptr_t hole;
+
+	for (size_t i = 0; i < 5000; i++) {
+		entry = random_entry(16 * i, 16 * i + 3);
+		splice(i, 0, &entry, 1);
+	}
+	for (int i = 0; i < 200; i++) {
+		compare_search(&fit, VMSET__UP);
+		hole = 1 + below(count - 2);
+		entry = model[hole];
+		splice(hole, 1, NULL, 0);
+		compare_search(&fit, VMSET__UP);
+		compare_search(&fit, VMSET__DOWN);
+		check();
+		splice(hole, 0, &entry, 1);
+		fit.align = 16u << below(3);
+	}
+}
+END_TEST
+
+/* Blocks at the very ends of the address space. */
+START_TEST(ends_of_the_space)
+{
+	struct vmset__fit fit = {
+		.window = { 0, UINTPTR_MAX }, .size = 16, .align = 16,
+		.grain = 1,
+	};
+	const struct vmset_range top = { UINTPTR_MAX - 20, UINTPTR_MAX };
+	const struct vmset_range low = { 0, 16 };
+	uintptr_t block;
+
+	assert_that(vmset__fit_in(&fit, fit.window, VMSET__UP, &block));
+	assert_eq(block, 0);
+	assert_that(vmset__fit_in(&fit, fit.window, VMSET__DOWN, &block));
+	assert_eq(block, UINTPTR_MAX - 31);
+	assert_that(!vmset__fit_in(&fit, top, VMSET__UP, &block));
+	assert_that(!vmset__fit_in(&fit, top, VMSET__DOWN, &block));
+	fit.lead = 4;
+	assert_that(!vmset__fit_in(&fit, low, VMSET__UP, &block));
+	assert_that(!vmset__fit_in(&fit, low, VMSET__DOWN, &block));
+	fit.align = (size_t)1 << (sizeof(size_t) * 8 - 1);
+	fit.lead = 0;
+	assert_that(vmset__fit_in(&fit, fit.window, VMSET__DOWN, &block));
+	assert_eq(block, fit.align);
+	assert_that(!vmset__fit_in(&fit, top, VMSET__UP, &block));
+}
+END_TEST
+
+Suite *suite_tree(void)
+{
+	Suite *suite = suite_create("tree");
+	TCase *changes = tcase_create("changes");
+	TCase *searches = tcase_create("searches");
+
+	tcase_set_timeout(changes, 600);
+	tcase_add_checked_fixture(changes, setup, teardown);
+	tcase_add_test(changes, empty);
+	tcase_add_test(changes, random_splices);
+	tcase_add_test(changes, reading);
+	tcase_add_test(changes, discarding);
+	tcase_add_test(changes, out_of_memory);
+	tcase_add_test(changes, filling);
+	suite_add_tcase(suite, changes);
+
+	tcase_set_timeout(searches, 600);
+	tcase_add_checked_fixture(searches, setup, teardown);
+	tcase_add_test(searches, searching);
+	tcase_add_test(searches, alignment_notes);
+	tcase_add_test(searches, ends_of_the_space);
+	suite_add_tcase(suite, searches);
+	return suite;
+}

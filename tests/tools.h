@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * What the tests run under: valgrind and the sanitizers set limits of their
+ * own, and deliberate faults must be hidden from memcheck.
+ */
+#ifndef TESTS_TOOLS_H
+#define TESTS_TOOLS_H
+
+#include <config.h>
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#ifdef HAVE_VALGRIND_MEMCHECK_H
+#include <valgrind/memcheck.h>
+#define ON_VALGRIND (RUNNING_ON_VALGRIND != 0)
+#else
+#define ON_VALGRIND 0
+#define VALGRIND_DISABLE_ERROR_REPORTING ((void)0)
+#define VALGRIND_ENABLE_ERROR_REPORTING ((void)0)
+#endif
+
+#ifdef __has_feature
+#define TOOLS_HAS(feature) __has_feature(feature)
+#else
+#define TOOLS_HAS(feature) 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || TOOLS_HAS(address_sanitizer)
+#define ON_ASAN 1
+#else
+#define ON_ASAN 0
+#endif
+
+#if defined(__SANITIZE_THREAD__) || TOOLS_HAS(thread_sanitizer)
+#define ON_TSAN 1
+#else
+#define ON_TSAN 0
+#endif
+
+/* Something that makes the program many times slower watches it. */
+static inline bool tools_slow(void)
+{
+	return ON_VALGRIND || ON_ASAN || ON_TSAN;
+}
+
+/*
+ * How much of a repeated work to do: full natively, a small part of it where
+ * each step is slow, and fifty times of it with VMSET_TEST_LONG in the
+ * environment.
+ */
+static inline unsigned long tools_rounds(unsigned long full)
+{
+	if (getenv("VMSET_TEST_LONG"))
+		return full * 50;
+	if (ON_VALGRIND)
+		return full / 50 + 1;
+	if (ON_TSAN)
+		return full / 10 + 1;
+	return ON_ASAN ? full / 4 + 1 : full;
+}
+
+#endif /* TESTS_TOOLS_H */
