@@ -34,10 +34,19 @@ static int map_fixed(uintptr_t start, size_t size, int prot)
 	return p == MAP_FAILED ? error_of(errno) : 0;
 }
 
-/* msync of nothing to write does nothing, but fails over a hole. */
 static bool has_hole(uintptr_t start, size_t size)
 {
-	return msync((void *)start, size, MS_ASYNC) && errno == ENOMEM;
+	struct vmset__kernel_area area = { .range = { start, start },
+					   .mapped = true };
+	struct vmset__kernel_map map;
+
+	if (vmset__kernel_map_open(&map, VMSET__BEST_SOURCE))
+		return false;
+	while (area.mapped && area.range.end - start < size)
+		if (vmset__kernel_map_at(&map, area.range.end, &area))
+			break;
+	vmset__kernel_map_close(&map);
+	return !area.mapped;
 }
 
 static int replace(uintptr_t start, size_t size, int prot)

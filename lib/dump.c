@@ -114,7 +114,7 @@ static void print_row(struct table *table, struct vmset_range range,
 {
 	table->good &= fprintf(table->out,
 			       "0x%0*" PRIxPTR "  0x%0*" PRIxPTR
-			       "  %9s  %-5s  %-9s  %12s  %s\n",
+			       "  %10s  %-5s  %-9s  %12s  %s\n",
 			       table->digits, range.start, table->digits,
 			       range.end,
 			       size_text(vmset__range_size(range)).s, perms,
@@ -165,7 +165,7 @@ static void print_head(struct table *table)
 			       size_text(vmset__range_size(set->bounds)).s,
 			       size_text(set->granule).s) > 0;
 	table->good &= fprintf(table->out,
-			       "%-*s  %-*s  %9s  %-5s  %-9s  %12s  %s\n",
+			       "%-*s  %-*s  %10s  %-5s  %-9s  %12s  %s\n",
 			       table->digits + 2, "start",
 			       table->digits + 2, "end",
 			       "size", "perms", "backend", "offset",

@@ -11,9 +11,11 @@
 #include "tree.h"
 #include "vmset.h"
 
+enum vmset__call { VMSET__MAP, VMSET__UNMAP, VMSET__PROTECT };
+
 /* A call of a backend. */
 struct vmset__step {
-	enum { VMSET__MAP, VMSET__UNMAP, VMSET__PROTECT } call;
+	enum vmset__call call;
 	struct vmset_range range;
 	const struct vmset_backend *backend;
 	uint32_t flags;                 /* MAP and PROTECT */

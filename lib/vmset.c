@@ -80,7 +80,7 @@ static bool make_range_clipped(const struct vmset *set, uintptr_t start,
 
 /* ---- an operation ---- */
 
-#define FEW 16
+#define FEW 32
 
 struct op {
 	struct vmset *set;

@@ -4,6 +4,7 @@
 # programs and scripts that are tests by themselves stand in TESTS.
 
 suite_sources = \
+	tests/test-apply.c \
 	tests/test-elf.c \
 	tests/test-errors.c \
 	tests/test-failures.c \
@@ -27,6 +28,8 @@ suite_sources = \
 support_sources = \
 	tests/assert.c \
 	tests/assert.h \
+	tests/elf-check.c \
+	tests/elf-check.h \
 	tests/layers.c \
 	tests/layers.h \
 	tests/maps.c \
@@ -36,19 +39,41 @@ support_sources = \
 	tests/model.c \
 	tests/model.h \
 	tests/rng.h \
+	tests/rv64-known.c \
+	tests/rv64-known.h \
+	tests/steps.c \
+	tests/steps.h \
 	tests/tools.h \
 	tests/touch.c \
 	tests/touch.h
 
 replay_sources = \
+	tests/calls.h \
+	tests/intervals.c \
+	tests/intervals.h \
 	tests/kernelmap.c \
 	tests/kernelmap.h \
+	tests/progress.c \
+	tests/progress.h \
 	tests/replay.c \
 	tests/replay.h \
+	tests/replay-log.c \
+	tests/replay-log.h \
+	tests/shorten.c \
+	tests/shorten.h \
+	tests/space.c \
+	tests/space.h \
+	tests/spaces.c \
+	tests/spaces.h \
+	tests/strace.c \
+	tests/strace.h \
+	tests/strace-call.c \
+	tests/strace-call.h \
 	tests/trace.c \
 	tests/trace.h \
 	tests/unxz.c \
-	tests/unxz.h
+	tests/unxz.h \
+	tests/vector.h
 
 dist_noinst_DATA += \
 	tests/traces/README \
@@ -82,8 +107,17 @@ tests_libreplay_la_CPPFLAGS = $(AM_CPPFLAGS) $(LZMA_CFLAGS)
 tests_libreplay_la_LIBADD = $(LZMA_LIBS)
 
 noinst_PROGRAMS += tests/replay
-tests_replay_SOURCES = tests/replay-main.c
+tests_replay_SOURCES = \
+	tests/calls.c \
+	tests/replay-main.c \
+	tests/replay-print.c \
+	tests/replay-print.h
+tests_replay_CPPFLAGS = $(AM_CPPFLAGS) $(LZMA_CFLAGS)
 tests_replay_LDADD = tests/libreplay.la lib/libvmset-core.la
+# tests/calls.c counts these.
+tests_replay_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=mmap -Wl,--wrap=munmap -Wl,--wrap=mprotect \
+	-Wl,--wrap=madvise -Wl,--wrap=msync
 else
 tests/replay$(EXEEXT):
 	@echo 'tests/replay needs liblzma (Debian: liblzma-dev);' \
@@ -94,14 +128,17 @@ endif
 # Tests that are scripts.
 test_scripts = \
 	tests/test-examples.sh \
+	tests/test-guests.sh \
 	tests/test-install.sh \
 	tests/test-man.sh \
 	tests/test-readme.sh \
-	tests/test-replay.sh
+	tests/test-replay.sh \
+	tests/test-sandbox.sh
 
 # Those of them that put TEST_WRAPPER before each program, for memcheck.
 wrapped_scripts = \
-	tests/test-examples.sh
+	tests/test-examples.sh \
+	tests/test-sandbox.sh
 
 # Programs with libcheck or other tests. Not check_PROGRAMS: with make -j
 # "check" and "check-valgrind" would both build them at once.
@@ -126,7 +163,8 @@ EXTRA_DIST += \
 	$(test_scripts) \
 	tests/coverage.sh \
 	tests/lib.sh \
-	tests/memcheck.sh
+	tests/memcheck.sh \
+	tests/sandbox.transcript
 
 test_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 test_libraries = \
@@ -217,7 +255,7 @@ endif
 clean-coverage:
 	find . -name '*.gcda' -exec rm -f {} +
 
-clean-local: clean-coverage
+clean-local: clean-coverage clean-fuzz
 	find . -name '*.gcno' -exec rm -f {} +
 	rm -rf tests/memcheck
 

@@ -76,7 +76,7 @@ struct mock {
 	const char *violation;          /* the first one */
 };
 
-/* All but a DISCARDS changes how often the set calls. */
+/* Every promise there is. */
 #define MOCK_PROMISES                                                         \
 	(VMSET_BACKEND_REPLACES | VMSET_BACKEND_SPANS | VMSET_BACKEND_JOINS | \
 	 VMSET_BACKEND_DISCARDS)

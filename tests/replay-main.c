@@ -1,40 +1,58 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * replay: what real programs did to their address spaces, done again by a set
- * over a kernel reservation.  A table with a line for each; exit status 1 if
- * any of them is damaged or does not come out as recorded.
+ * replay: what programs did to their address spaces, done again by sets over
+ * kernel reservations.  A line for each recorded run, a paragraph for each log
+ * of strace's; exit status 1 if any of them is damaged or does not come out as
+ * it should.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "calls.h"
+#include "progress.h"
+#include "replay-log.h"
+#include "replay-print.h"
 #include "replay.h"
+#include "strace.h"
+#include "unxz.h"
 
 struct settings {
-	enum replay_target target;
-	unsigned int left_out;
-	bool quiet, timed;
+	struct replay_log_how how;
+	struct replay_print print;
+	bool quiet, progress;
+	bool headed;            /* the table of recorded runs has begun */
 };
 
 static const char usage[] =
-	"usage: replay [option...] trace...\n"
-	"Replay recorded runs, plain or packed by xz, and compare each state.\n"
+	"usage: replay [option...] file...\n"
+	"Replay what programs did to their address spaces, by a set, and compare\n"
+	"what comes out.  A file, plain or packed by xz, is a recorded run (see\n"
+	"tests/traces/README) or the output of strace:\n"
+	"\n"
+	"  strace -f -e trace=memory,process -o FILE COMMAND\n"
+	"\n"
+	"memory alone will do; then, who is a thread and who a process is guessed.\n"
+	"Each process gets a set of its own.  Long stretches are shortened to four\n"
+	"pages; order, and what touches what, are kept.\n"
 	"\n"
 	"  --bare       by mmap, munmap and mprotect, without a set\n"
+	"  --keep       strace: shorten only what is never mapped\n"
+	"  --every N    strace: compare after every N operations (256); 0: only\n"
+	"               at the end of each process and of each program in it\n"
+	"  --spaces     strace: a line for each address space, too\n"
 	"  --no-areas   do not compare the areas of the set\n"
 	"  --no-maps    do not compare /proc/self/maps\n"
 	"  --no-verify  do not call vmset_verify\n"
 	"  --time       print the time spent in the operations\n"
+	"  --progress   tell on standard error how far it is, in whole lines; a\n"
+	"               terminal is told once a second\n"
 	"  --quiet      print nothing but what goes wrong\n"
 	"  --help       print this\n";
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
 
 static int complain(const char *path, const struct trace_error *error)
 {
@@ -46,103 +64,175 @@ static int complain(const char *path, const struct trace_error *error)
 	return 1;
 }
 
-static void print_heading(const struct settings *settings)
+static void end_progress(const struct settings *settings)
 {
-	printf("%-23s %6s %6s %8s %6s %10s %9s", "recorded run", "maps",
-	       "unmaps", "protects", "states", "most areas", "most VMAs");
-	puts(settings->timed ? "        ms  ns a call" : "");
+	if (settings->how.watch.progress)
+		progress_hide(settings->how.watch.progress);
 }
 
-/* A figure, or a dash where it was not asked for. */
-static void print_most(int width, size_t most, bool known)
+static int replay_recorded(const char *path, const struct unxz_bytes *text,
+			   struct settings *settings)
 {
-	if (known)
-		printf(" %*zu", width, most);
-	else
-		printf(" %*s", width, "-");
-}
-
-static void print_report(const char *path, const struct settings *settings,
-			 const struct replay_report *report)
-{
-	const size_t *done = report->done;
-	const size_t calls = done[TRACE_MAP] + done[TRACE_UNMAP] +
-			     done[TRACE_PROTECT];
-
-	printf("%-23s %6zu %6zu %8zu %6zu", base_name(path), done[TRACE_MAP],
-	       done[TRACE_UNMAP], done[TRACE_PROTECT], done[TRACE_STATE]);
-	print_most(10, report->most_areas, settings->target == REPLAY_SET);
-	print_most(9, report->most_vmas,
-		   !(settings->left_out & REPLAY_NO_MAPS));
-	if (settings->timed)
-		printf(" %9.2f %10.0f", (double)report->ns / 1e6,
-		       calls ? (double)report->ns / (double)calls : 0.0);
-	puts("  ok");
-}
-
-static int replay_file(const char *path, const struct settings *settings)
-{
+	const struct replay_log_how *how = &settings->how;
 	struct replay_report report;
 	struct trace_error error;
 	struct trace trace;
 	int err;
 
-	if (trace_read(&trace, path, &error))
+	if (trace_parse(&trace, text->at, text->size, &error))
 		return complain(path, &error);
-	err = replay_run(&trace, settings->target, settings->left_out,
-			 &report);
+	err = replay_run_watched(&trace, how->target, how->left_out,
+				 &how->watch, &report);
 	trace_free(&trace);
+	end_progress(settings);
 	if (err)
 		return complain(path, &report.error);
-	if (!settings->quiet)
-		print_report(path, settings, &report);
+	if (settings->quiet)
+		return 0;
+	if (!settings->headed)
+		replay_print_heading(&settings->print, stdout);
+	settings->headed = true;
+	replay_print_run(path, &settings->print, &report, stdout);
 	return 0;
+}
+
+static int replay_strace(const char *path, const struct unxz_bytes *text,
+			 struct settings *settings)
+{
+	struct replay_log_report report;
+	struct trace_error error;
+	int err = replay_log(text->at, text->size, &settings->how, &report,
+			     &error);
+
+	end_progress(settings);
+	if (err)
+		return complain(path, &error);
+	if (!settings->quiet)
+		replay_print_log(path, &settings->print, &report, stdout);
+	settings->headed = false;
+	replay_log_free(&report);
+	return 0;
+}
+
+/* By what the file begins with. */
+static int replay_text(const char *path, const struct unxz_bytes *text,
+		       struct settings *settings)
+{
+	static const struct trace_error neither = {
+		.reason = "neither a recorded run nor the output of strace",
+	};
+
+	if (strace_is_log(text->at, text->size))
+		return replay_strace(path, text, settings);
+	if (text->size && *text->at == '#')
+		return replay_recorded(path, text, settings);
+	return complain(path, &neither);
+}
+
+static int replay_file(const char *path, struct settings *settings)
+{
+	struct progress progress = {
+		.name = path, .always = settings->progress,
+	};
+	struct unxz_bytes text;
+	const char *why = unxz_file(path, &text);
+	int status;
+
+	if (why) {
+		fprintf(stderr, "%s: %s\n", path, why);
+		return 1;
+	}
+	settings->how.watch.progress =
+		settings->progress || (!settings->quiet && isatty(STDERR_FILENO)) ?
+			&progress : NULL;
+	status = replay_text(path, &text, settings);
+	unxz_free(&text);
+	return status;
+}
+
+/* Whether it is one. */
+static bool parse_number(const char *text, size_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoul(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && !errno;
+}
+
+static int parse_option(int option, struct settings *settings)
+{
+	switch (option) {
+	case 'b':
+		settings->how.target = REPLAY_BARE;
+		return 0;
+	case 'k':
+		settings->how.shorten = SHORTEN_HOLES;
+		return 0;
+	case 'e':
+		return parse_number(optarg, &settings->how.every) ? 0 : '?';
+	case 's':
+		settings->print.spaces = true;
+		return 0;
+	case 'a':
+		settings->how.left_out |= REPLAY_NO_AREAS;
+		return 0;
+	case 'm':
+		settings->how.left_out |= REPLAY_NO_MAPS;
+		return 0;
+	case 'v':
+		settings->how.left_out |= REPLAY_NO_VERIFY;
+		return 0;
+	case 't':
+		settings->print.timed = true;
+		return 0;
+	case 'p':
+		settings->progress = true;
+		return 0;
+	case 'q':
+		settings->quiet = true;
+		return 0;
+	default:
+		return option;
+	}
 }
 
 static int parse_options(int argc, char **argv, struct settings *settings)
 {
 	static const struct option options[] = {
 		{ "bare", no_argument, NULL, 'b' },
+		{ "keep", no_argument, NULL, 'k' },
+		{ "every", required_argument, NULL, 'e' },
+		{ "spaces", no_argument, NULL, 's' },
 		{ "no-areas", no_argument, NULL, 'a' },
 		{ "no-maps", no_argument, NULL, 'm' },
 		{ "no-verify", no_argument, NULL, 'v' },
 		{ "time", no_argument, NULL, 't' },
+		{ "progress", no_argument, NULL, 'p' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	int option;
+	int option, other;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'b':
-			settings->target = REPLAY_BARE;
-			break;
-		case 'a':
-			settings->left_out |= REPLAY_NO_AREAS;
-			break;
-		case 'm':
-			settings->left_out |= REPLAY_NO_MAPS;
-			break;
-		case 'v':
-			settings->left_out |= REPLAY_NO_VERIFY;
-			break;
-		case 't':
-			settings->timed = true;
-			break;
-		case 'q':
-			settings->quiet = true;
-			break;
-		default:
-			return option;
-		}
+		other = parse_option(option, settings);
+		if (other)
+			return other;
 	}
+	settings->print.areas = settings->how.target == REPLAY_SET;
+	settings->print.vmas = !(settings->how.left_out & REPLAY_NO_MAPS);
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	struct settings settings = { .target = REPLAY_SET };
+	struct settings settings = {
+		.how = {
+			.target = REPLAY_SET, .shorten = SHORTEN_ALL,
+			.every = 256, .watch = { .count = calls_count },
+		},
+	};
 	int option = parse_options(argc, argv, &settings);
 	int status = 0;
 	int i;
@@ -153,8 +243,6 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	if (!settings.quiet)
-		print_heading(&settings);
 	for (i = optind; i < argc; i++)
 		status |= replay_file(argv[i], &settings);
 	if (fflush(stdout)) {

@@ -24,11 +24,13 @@
 #include <unistd.h>
 
 #include "kernelmap.h"
+#include "progress.h"
 #include "vmset.h"
 
 struct replay {
 	const struct trace *trace;
 	const struct target *target;
+	const struct replay_watch *watch;
 	struct replay_report *report;
 	struct vmset *set;              /* REPLAY_SET only */
 	struct vmset_range range;
@@ -167,6 +169,7 @@ static int compare_maps(struct comparison *c)
 		return fail_call(c->replay, c->line, c->what, ret);
 	if (ret)
 		return -1;
+	report->last_vmas = c->at;
 	if (c->at > report->most_vmas)
 		report->most_vmas = c->at;
 	return compare_end(c);
@@ -365,6 +368,15 @@ static const struct target bare_target = {
 
 /* ---- the run ---- */
 
+static struct calls count_calls(const struct replay *replay)
+{
+	struct calls calls = { 0 };
+
+	if (replay->watch->count)
+		replay->watch->count(&calls);
+	return calls;
+}
+
 static int apply(struct replay *replay, const struct trace_op *op)
 {
 	static const char *const names[] = {
@@ -373,14 +385,16 @@ static int apply(struct replay *replay, const struct trace_op *op)
 		[TRACE_PROTECT] = "protect",
 	};
 	struct replay_report *report = replay->report;
-	size_t areas;
-	int err = replay->target->apply(replay, op);
+	const struct calls before = count_calls(replay);
+	const int err = replay->target->apply(replay, op);
+	const struct calls after = count_calls(replay);
 
 	if (err)
 		return fail_call(replay, op->line, names[op->kind], err);
-	areas = vmset_len(replay->set);
-	if (areas > report->most_areas)
-		report->most_areas = areas;
+	calls_add_since(&report->calls, &before, &after);
+	report->last_areas = vmset_len(replay->set);
+	if (report->last_areas > report->most_areas)
+		report->most_areas = report->last_areas;
 	return 0;
 }
 
@@ -405,6 +419,8 @@ static int run_ops(struct replay *replay)
 		if (err)
 			return err;
 		report->done[op->kind]++;
+		progress_step(replay->watch->progress, "operations replayed",
+			      i + 1, trace->nr_ops);
 	}
 	return 0;
 }
@@ -443,12 +459,14 @@ static int open_run_close(struct replay *replay)
 	return err;
 }
 
-int replay_run(const struct trace *trace, enum replay_target target,
-	       unsigned int left_out, struct replay_report *report)
+int replay_run_watched(const struct trace *trace, enum replay_target target,
+		       unsigned int left_out, const struct replay_watch *watch,
+		       struct replay_report *report)
 {
 	struct replay replay = {
 		.trace = trace,
 		.target = target == REPLAY_SET ? &set_target : &bare_target,
+		.watch = watch,
 		.report = report,
 		.page = (size_t)sysconf(_SC_PAGESIZE),
 		.left_out = left_out,
@@ -462,4 +480,12 @@ int replay_run(const struct trace *trace, enum replay_target target,
 	err = open_run_close(&replay);
 	free(replay.filled);
 	return err;
+}
+
+int replay_run(const struct trace *trace, enum replay_target target,
+	       unsigned int left_out, struct replay_report *report)
+{
+	const struct replay_watch nobody = { NULL, NULL };
+
+	return replay_run_watched(trace, target, left_out, &nobody, report);
 }

@@ -16,7 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "calls.h"
 #include "trace.h"
+
+struct progress;
 
 enum replay_target {
 	REPLAY_SET,
@@ -32,12 +35,26 @@ struct replay_report {
 	size_t done[TRACE_KINDS];       /* operations, and states that agree */
 	size_t most_areas;              /* REPLAY_SET: after any operation */
 	size_t most_vmas;               /* at any state, if maps is compared */
+	size_t last_areas, last_vmas;   /* at the last state */
+	struct calls calls;             /* of the operations, if counted */
 	uint64_t ns;                    /* spent in the operations */
 	struct trace_error error;       /* what went wrong first */
+};
+
+/* What looks on.  Either may be NULL. */
+struct replay_watch {
+	/* How many system calls there were until now. */
+	void (*count)(struct calls *calls);
+	struct progress *progress;
 };
 
 /* 0; or -1 and what went wrong in report->error. */
 int replay_run(const struct trace *trace, enum replay_target target,
 	       unsigned int left_out, struct replay_report *report);
+
+/* The same while somebody looks on. */
+int replay_run_watched(const struct trace *trace, enum replay_target target,
+		       unsigned int left_out, const struct replay_watch *watch,
+		       struct replay_report *report);
 
 #endif /* TESTS_REPLAY_H */

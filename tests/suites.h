@@ -9,6 +9,7 @@
 #include <check.h>
 
 #define SUITES(SUITE) \
+	SUITE(apply) \
 	SUITE(elf) \
 	SUITE(errors) \
 	SUITE(failures) \

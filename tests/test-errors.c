@@ -512,6 +512,11 @@ START_TEST(alloc_checks_its_arguments)
 	REFUSE_PLACEMENT(0x10, -EINVAL, where.guard_before = 8);
 	REFUSE_PLACEMENT(0x10, -EINVAL, where.guard_after = 0x1f);
 	REFUSE_PLACEMENT(0x10, -EINVAL, where.limit.start = 1);
+	/* More than an address space, and back to little if it wrapped. */
+	REFUSE_PLACEMENT(0x10, -EINVAL, where.guard_after = SIZE_MAX - 0xf);
+	REFUSE_PLACEMENT(0x10, -EINVAL, where.guard_before = SIZE_MAX - 0xf);
+	REFUSE_PLACEMENT(0x10, -EINVAL, where.guard_after = SIZE_MAX - 0x2f;
+			 where.guard_before = 0x30);
 }
 END_TEST
 

@@ -20,6 +20,7 @@
 
 #include "assert.h"
 #include "internal.h"
+#include "layers.h"
 #include "maps.h"
 #include "suites.h"
 #include "syscalls.h"
@@ -472,6 +473,102 @@ END_TEST
 
 /* ---- what the kernel refuses ---- */
 
+/* vm.max_map_count, or 0 where there are more than a test should make. */
+static size_t mapping_limit(void)
+{
+	FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+	size_t limit = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%zu", &limit) != 1 || limit > 100000)
+		limit = 0;
+	fclose(file);
+	return limit;
+}
+
+/* A call that needs one mapping more is refused, and changes nothing. */
+#define TOO_MANY(expr)                                                        \
+	do {                                                                  \
+		size_t len_ = vmset_len(set);                                 \
+		assert_err(expr, -EMFILE);                                    \
+		assert_eq(vmset_len(set), len_);                              \
+		assert_that(!vmset__check(set));                              \
+		assert_ok(vmset_verify(set, NULL));                           \
+	} while (0)
+
+/*
+ * Areas of three pages, until the process has as many mappings as it may.
+ * Returns the page behind the last.
+ */
+static size_t map_all_there_may_be(void)
+{
+	size_t number = 0;
+
+	while (map(number, number + 3, R, 0) == 0)
+		number += 4;
+	/* Beside the last one less is needed. */
+	while (map(number - 1, number, number % 2 ? R : R | W, 0) == 0)
+		number++;
+	return number;
+}
+
+/*
+ * With as many mappings as the kernel allows, what would need one more says so,
+ * and what does not, works.  No assertion here may need memory itself.
+ */
+START_TEST(mappings_are_limited)
+{
+	size_t limit = mapping_limit(), last;
+
+	if (tools_slow() || !limit)
+		return;
+	assert_ok(vmset_destroy(set));
+	assert_ok(vmset_reserve(&set, 4 * limit * page, 0));
+	base = vmset_bounds(set).start;
+	last = map_all_there_may_be();
+	assert_that(last > limit);
+	TOO_MANY(map(last, last + 1, X, 0));
+	TOO_MANY(map(1, 2, R | W, VMSET_REPLACE));
+	TOO_MANY(protect(5, 6, R | W));
+	TOO_MANY(unmap(9, 10));
+	assert_ok(protect(12, 15, R | W));
+	assert_ok(unmap(16, 19));
+	assert_ok(unmap(20, 23));
+	assert_ok(vmset_verify(set, NULL));
+	assert_ok(protect(5, 6, R | W));
+	assert_eq(vmset_find(set, at(16), NULL), -ENOENT);
+	assert_ok(vmset_verify(set, NULL));
+	assert_ok(vmset_clear(set));
+	check();
+	assert_ok(vmset_destroy(set));
+	open_pages();
+}
+END_TEST
+
+/* No memory is not the same as too many mappings. */
+START_TEST(memory_is_limited)
+{
+	struct rlimit before, none;
+	int result[2];
+
+	if (tools_slow())
+		return;
+	assert_ok(map(0, 4, R, 0));
+	getrlimit(RLIMIT_DATA, &before);
+	none = before;
+	none.rlim_cur = page;
+	setrlimit(RLIMIT_DATA, &none);
+	result[0] = map(8, 12, R | W, 0);
+	result[1] = protect(0, 2, R | W);
+	setrlimit(RLIMIT_DATA, &before);
+	assert_err(result[0], -ENOMEM);
+	assert_err(result[1], -ENOMEM);
+	assert_eq(vmset_len(set), 1);
+	check();
+}
+END_TEST
+
 /* mseal, which C libraries of today do not have.  0 or a negative errno. */
 static int seal(uintptr_t addr, size_t size)
 {
@@ -722,6 +819,41 @@ START_TEST(dump_shows_everything)
 }
 END_TEST
 
+/* Flags of another backend's own, no names, and sizes of every kind. */
+START_TEST(dump_shows_other_backends)
+{
+	static const char *const wanted[] = {
+		"r-x+0x50", "-w-+0x80", "0x123456789abcdef0", "default",
+		"1536 B", "64 KiB", "62.4 KiB", "granule 1 B", "2 areas",
+	};
+	struct vmset *const kernel = set;
+	struct vmset_backend nameless;
+	struct layers layers;
+	char other[32], *text;
+
+	layers_open(&layers, (struct layers_config){ 0 });
+	layers.mock.backends[0].ops.name = NULL;
+	nameless = *mock_backend(&layers.mock, 0);
+	snprintf(other, sizeof(other), "%p", (void *)&nameless);
+	assert_ok(vmset_map(layers.set, 0x10, 1536, 0x55, 0));
+	assert_ok(vmset_map_area(layers.set, &(struct vmset_area){
+		.start = 0x800, .end = 0x801, .flags = 0x82,
+		.backend = &nameless, .offset = 0x123456789abcdef0 }, 0));
+	set = layers.set;
+	text = dump();
+	set = kernel;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
+		if (!strstr(text, wanted[i]))
+			ck_abort_msg("no %s in the dump:\n%s", wanted[i],
+				     text);
+	}
+	assert_that(strstr(text, other));
+	free(text);
+	layers_close(&layers);
+	assert_about(set);
+}
+END_TEST
+
 /* ---- another backend in the same range ---- */
 
 /* Pages of a file, shared; inaccessible reserved memory where unmapped. */
@@ -838,6 +970,12 @@ static void add_calls(TCase *tcase)
 	tcase_add_test(tcase, same_flags_are_no_call);
 }
 
+static void add_limits(TCase *tcase)
+{
+	tcase_add_test(tcase, mappings_are_limited);
+	tcase_add_test(tcase, memory_is_limited);
+}
+
 static void add_telling(TCase *tcase)
 {
 	tcase_add_loop_test(tcase, verify_finds_what_others_did, 0,
@@ -845,6 +983,7 @@ static void add_telling(TCase *tcase)
 	tcase_add_test(tcase, verify_asks_in_both_ways);
 	tcase_add_test(tcase, verify_says_why_it_cannot_tell);
 	tcase_add_test(tcase, dump_shows_everything);
+	tcase_add_test(tcase, dump_shows_other_backends);
 }
 
 Suite *suite_kernel(void)
@@ -855,6 +994,7 @@ Suite *suite_kernel(void)
 	tcase_add_checked_fixture(tcase, open_pages, close_pages);
 	add_memory(tcase);
 	add_calls(tcase);
+	add_limits(tcase);
 	add_telling(tcase);
 	suite_add_tcase(suite, tcase);
 

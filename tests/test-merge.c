@@ -72,8 +72,6 @@ START_TEST(fields_come_back)
 	assert_ok(vmset_next(layers.set, 0, &copy));
 	copy.start = copy.end = 0;
 	copy.data = NULL;
-	area.flags = 6;
-	area.flags = 5;
 	expect_area(0x1180, area);
 }
 END_TEST
@@ -471,6 +469,8 @@ static const struct {
 	{ 0x1140, 0x1150, BEFORE, NONE },
 	{ 0x1000, 0x1118, { 0x1118, 0x1120 }, AFTER },
 	{ 0x1148, 0x2000, BEFORE, { 0x1140, 0x1148 } },
+	{ 0x1112, 0x1118, { 0x1118, 0x1120 }, AFTER },
+	{ 0x1148, 0x114c, BEFORE, { 0x1140, 0x1148 } },
 	{ 0x1000, 0x1121, NONE, AFTER },
 	{ 0x1000, 0x2000, NONE, NONE },
 };

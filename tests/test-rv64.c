@@ -11,6 +11,7 @@
 #include "../examples/sandbox/rv64.h"
 #include "../examples/sandbox/trap.h"
 #include "assert.h"
+#include "rv64-known.h"
 #include "suites.h"
 
 #define ALL_ONES UINT64_MAX
@@ -43,7 +44,7 @@ enum { ZERO, RA, SP, T0 = 5, T1, T2, A0 = 10, A1, A2, A3, A4, A5 };
 #define J(imm, rd)                                                            \
 	(((uint32_t)(imm) >> 20 & 1) << 31 |                                  \
 	 ((uint32_t)(imm) >> 1 & 0x3ff) << 21 |                               \
-	 ((uint32_t)(imm) >> 11 & 1) << 20 | ((uint32_t)(imm) & 0xff000) |      \
+	 ((uint32_t)(imm) >> 11 & 1) << 20 | ((uint32_t)(imm) & 0xff000) |     \
 	 (uint32_t)(rd) << 7 | 0x6f)
 
 #define OP(f7, f3)     R(f7, A1, A0, f3, A2, 0x33)      /* a2 = a0 op a1 */
@@ -441,7 +442,8 @@ static uint64_t target(uint32_t insn)
 START_TEST(reach_of_jumps)
 {
 	for (int bit = 2; bit < 12; bit++) {
-		assert_eq(target(BEQ(ZERO, ZERO, 1 << bit)), UINT64_C(1) << bit);
+		assert_eq(target(BEQ(ZERO, ZERO, 1 << bit)),
+			  UINT64_C(1) << bit);
 		assert_eq(target(BEQ(ZERO, ZERO, -(1 << bit))),
 			  -(UINT64_C(1) << bit));
 	}
@@ -526,53 +528,6 @@ START_TEST(fetches_are_asked_for)
 }
 END_TEST
 
-/* All of RV64IM: the bits of an instruction that are given, and the rest. */
-static const struct {
-	uint32_t mask, match;
-} known[] = {
-	{ 0x7f, 0x37 },                 /* lui */
-	{ 0x7f, 0x17 },                 /* auipc */
-	{ 0x7f, 0x6f },                 /* jal */
-	{ 0x707f, 0x67 },               /* jalr */
-	{ 0x607f, 0x0063 },             /* beq, bne */
-	{ 0x407f, 0x4063 },             /* blt, bge, bltu, bgeu */
-	{ 0x407f, 0x0003 },             /* lb, lh, lw, ld */
-	{ 0x607f, 0x4003 },             /* lbu, lhu */
-	{ 0x707f, 0x6003 },             /* lwu */
-	{ 0x407f, 0x0023 },             /* sb, sh, sw, sd */
-	{ 0x707f, 0x0013 },             /* addi */
-	{ 0x607f, 0x2013 },             /* slti, sltiu */
-	{ 0x707f, 0x4013 },             /* xori */
-	{ 0x607f, 0x6013 },             /* ori, andi */
-	{ 0xfc00707f, 0x00001013 },     /* slli */
-	{ 0xbc00707f, 0x00005013 },     /* srli, srai */
-	{ 0xfe00007f, 0x00000033 },     /* add, sll, slt, ... and */
-	{ 0xfe00707f, 0x40000033 },     /* sub */
-	{ 0xfe00707f, 0x40005033 },     /* sra */
-	{ 0xfe00007f, 0x02000033 },     /* mul, ... remu */
-	{ 0x707f, 0x001b },             /* addiw */
-	{ 0xfe00707f, 0x0000101b },     /* slliw */
-	{ 0xbe00707f, 0x0000501b },     /* srliw, sraiw */
-	{ 0xfe00707f, 0x0000003b },     /* addw */
-	{ 0xfe00707f, 0x4000003b },     /* subw */
-	{ 0xfe00707f, 0x0000103b },     /* sllw */
-	{ 0xbe00707f, 0x0000503b },     /* srlw, sraw */
-	{ 0xfe00707f, 0x0200003b },     /* mulw */
-	{ 0xfe00407f, 0x0200403b },     /* divw, divuw, remw, remuw */
-	{ 0x607f, 0x000f },             /* fence, fence.i */
-	{ 0xffffffff, 0x00000073 },     /* ecall */
-	{ 0xffffffff, 0x00100073 },     /* ebreak */
-};
-
-static bool is_known(uint32_t insn)
-{
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if ((insn & known[i].mask) == known[i].match)
-			return true;
-	}
-	return false;
-}
-
 /* Every opcode, funct3 and funct7, with registers that make it harmless. */
 START_TEST(all_that_is_illegal)
 {
@@ -586,7 +541,7 @@ START_TEST(all_that_is_illegal)
 		cpu.x[T1] = DATA + 0x8000;
 		/* A jump may meet nothing legal at its target. */
 		illegal = RUN(insn) == RV64_ILLEGAL && cpu.pc == CODE;
-		if (illegal == is_known(insn))
+		if (illegal == rv64_known(insn))
 			ck_abort_msg("%#x is %s", insn, illegal ? "refused" :
 				     "accepted");
 		if (illegal)

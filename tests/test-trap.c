@@ -30,7 +30,7 @@ static void setup(void)
 	ck_assert_int_eq(mprotect(memory, page, PROT_READ), 0);
 	range.start = (uintptr_t)memory;
 	range.end = range.start + 2 * page;
-	/* Neither a sanitizer's handler nor, in a debugger, an earlier test's. */
+	/* Neither a sanitizer's handler nor, without fork, an earlier test's. */
 	signal(SIGSEGV, SIG_DFL);
 	signal(SIGBUS, SIG_DFL);
 	assert_ok(trap_install());
@@ -94,8 +94,10 @@ START_TEST(a_bus_error_is_a_result)
 }
 END_TEST
 
+enum how { ALONE, IN_TRAP };
+
 /* In a child: calls fn by trap_run, or without.  Returns the deadly signal. */
-static int dies_of(void (*fn)(void *arg), void *arg, bool in_trap)
+static int dies_of(void (*fn)(void *arg), void *arg, enum how how)
 {
 	const pid_t child = fork();
 	uintptr_t addr;
@@ -105,7 +107,7 @@ static int dies_of(void (*fn)(void *arg), void *arg, bool in_trap)
 	if (child == 0) {
 		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 		VALGRIND_DISABLE_ERROR_REPORTING;
-		if (in_trap)
+		if (how == IN_TRAP)
 			_exit(trap_run(range, fn, arg, &addr) ? 100 : 101);
 		fn(arg);
 		_exit(102);
@@ -117,11 +119,12 @@ static int dies_of(void (*fn)(void *arg), void *arg, bool in_trap)
 START_TEST(other_faults_are_deadly)
 {
 	/* Right behind the range, and anywhere. */
-	ck_assert_int_eq(dies_of(read_byte, memory + 2 * page, true), SIGSEGV);
-	ck_assert_int_eq(dies_of(write_byte, (void *)16, true), SIGSEGV);
+	ck_assert_int_eq(dies_of(read_byte, memory + 2 * page, IN_TRAP),
+			 SIGSEGV);
+	ck_assert_int_eq(dies_of(write_byte, (void *)16, IN_TRAP), SIGSEGV);
 	/* In the range, but nobody asked for it. */
-	ck_assert_int_eq(dies_of(write_byte, memory, false), SIGSEGV);
-	ck_assert_int_eq(dies_of(write_byte, memory, true), -100);
+	ck_assert_int_eq(dies_of(write_byte, memory, ALONE), SIGSEGV);
+	ck_assert_int_eq(dies_of(write_byte, memory, IN_TRAP), -100);
 }
 END_TEST
 
@@ -131,9 +134,9 @@ START_TEST(sent_signals_are_deadly)
 	int segv = SIGSEGV, bus = SIGBUS;
 
 	range.start = 0;
-	ck_assert_int_eq(dies_of(send_signal, &segv, true), SIGSEGV);
-	ck_assert_int_eq(dies_of(send_signal, &bus, true), SIGBUS);
-	ck_assert_int_eq(dies_of(send_signal, &segv, false), SIGSEGV);
+	ck_assert_int_eq(dies_of(send_signal, &segv, IN_TRAP), SIGSEGV);
+	ck_assert_int_eq(dies_of(send_signal, &bus, IN_TRAP), SIGBUS);
+	ck_assert_int_eq(dies_of(send_signal, &segv, ALONE), SIGSEGV);
 }
 END_TEST
 
@@ -153,11 +156,14 @@ static void was_first(int signo)
  */
 START_TEST(the_handler_before_is_called)
 {
+	uintptr_t addr;
+
 	if (ON_VALGRIND)
 		return;
 	first.sa_handler = was_first;
 	ck_assert_int_eq(sigaction(SIGSEGV, &first, NULL), 0);
 	assert_ok(trap_install());
+	assert_that(!trap_run(range, read_byte, memory, &addr));
 	write_byte(memory);
 	assert_eq(first_called, 1);
 	assert_eq(memory[0], 1);

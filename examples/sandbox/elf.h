@@ -17,7 +17,7 @@
 
 struct elf_segment {
 	uint64_t addr;          /* the first byte's */
-	uint64_t mem_size;      /* never 0; behind the bytes of the file: zeros */
+	uint64_t mem_size;      /* never 0; behind those of the file: zeros */
 	const unsigned char *bytes; /* in the file */
 	size_t file_size;
 	uint32_t prot;          /* PROT_…; never PROT_WRITE with PROT_EXEC */

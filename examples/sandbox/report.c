@@ -239,7 +239,8 @@ void report_map(const struct vmset *set)
 	       "0x%" PRIxPTR ":\n\n", vmset_bounds(set).start);
 	vmset_dump(set, stdout);
 	fflush(stdout);
-	printf("\nThe same range as the kernel has it, in /proc/self/maps:\n\n");
+	printf("\nThe same range as the kernel has it, in /proc/self/maps:"
+	       "\n\n");
 	print_kernel_lines(vmset_bounds(set));
 	printf("\nvmset_verify: ");
 	result = vmset_verify(set, &first);
@@ -248,8 +249,8 @@ void report_map(const struct vmset *set)
 	else if (result < 0)
 		printf("cannot tell: %s\n", strerror(-result));
 	else
-		printf("they differ at 0x%" PRIxPTR ": %s in the set, %s in the "
-		       "kernel\n", first.addr,
+		printf("they differ at 0x%" PRIxPTR ": %s in the set, %s in "
+		       "the kernel\n", first.addr,
 		       report_rights(first.expected).text,
 		       report_rights(first.actual).text);
 }

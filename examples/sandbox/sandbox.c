@@ -9,12 +9,12 @@
  * the areas' rights, which the set keeps in the kernel's page tables; a wrong
  * access is a page fault.
  *
- * To read, in this order: main() reserves the range and runs one guest after the
- * other; load() makes areas of a program's segments; make_stack() has one
- * placed, with a guard below it; run() interprets, and turns a page fault into a
- * report; calls.c lets the guest change its areas.  The other files are about
- * something else: rv64 interprets, elf parses, trap catches signals, report
- * prints.
+ * To read, in this order: main() reserves the range; load() makes areas of a
+ * program's segments; make_stack() has one placed, with a guard below it; run()
+ * interprets, and a page fault ends that; calls.c lets the guest change its
+ * areas; host_all() verifies and clears the set after each guest.  The other
+ * files are about something else: rv64 interprets, elf parses, trap catches
+ * signals, report prints.
  */
 #include "sandbox.h"
 
@@ -37,18 +37,21 @@
 /* The guests' name for "the page size follows" at the top of the stack. */
 #define GUEST_AT_PAGESZ 6
 
+/* Options of host_all. */
+#define SHOW_MAP 1u
+
 static const char help[] =
 	"Usage: sandbox [--map] GUEST.elf ...\n"
-	"Run static RV64IM programs for Linux, one after the other, in 4 GiB of"
-	" memory\nthat they cannot leave.\n"
+	"Run static RV64IM programs for Linux, one after the other, inside\n"
+	"4 GiB of memory that they cannot leave.\n"
 	"\n"
-	"  --map   at the end show the memory map of the last guest, as the set"
-	" and\n          as the kernel have it\n"
+	"  --map   show, after the last guest, the map of its memory as the\n"
+	"          set has it and as the kernel has it\n"
 	"  --help  show this\n"
 	"\n"
-	"The exit status is 0, whatever the guests do, but 1 if a file is no such"
-	" program\nor wants an instruction or a system call that there is not"
-	" here.\n";
+	"The exit status is 0 whatever the guests do, and 1 if one of them\n"
+	"is no such program, or wants an instruction or a system call that\n"
+	"is not here.\n";
 
 /* One line about a guest that cannot run here, or about ourselves. */
 __attribute__((format(printf, 2, 3)))
@@ -246,7 +249,8 @@ static bool host(struct vmset *set, const char *path)
 }
 
 /* All guests, and between them nothing is left.  Whether all was well. */
-static bool host_all(struct vmset *set, char *const *paths, bool with_map)
+static bool host_all(struct vmset *set, char *const *paths,
+		     unsigned int options)
 {
 	bool good = true;
 
@@ -255,7 +259,7 @@ static bool host_all(struct vmset *set, char *const *paths, bool with_map)
 		int err;
 
 		good &= host(set, *paths);
-		if (with_map && !paths[1])
+		if ((options & SHOW_MAP) && !paths[1])
 			report_map(set);
 		differs = vmset_verify(set, NULL) > 0;
 		err = vmset_clear(set);
@@ -271,21 +275,22 @@ static bool host_all(struct vmset *set, char *const *paths, bool with_map)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
+	static const struct option known[] = {
 		{ "map", no_argument, NULL, 'm' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	struct vmset *set = NULL;
-	bool with_map = false, good;
+	unsigned int options = 0;
 	int option, err;
+	bool good;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		if (option == 'h')
 			return fputs(help, stdout) == EOF;
 		if (option != 'm')
 			return EXIT_FAILURE;
-		with_map = true;
+		options |= SHOW_MAP;
 	}
 	if (optind == argc) {
 		fputs(help, stderr);
@@ -298,7 +303,7 @@ int main(int argc, char **argv)
 		complain("cannot reserve 4 GiB", "%s", strerror(-err));
 		return EXIT_FAILURE;
 	}
-	good = host_all(set, argv + optind, with_map);
+	good = host_all(set, argv + optind, options);
 	err = vmset_destroy(set);
 	if (err || fflush(stdout) || ferror(stdout)) {
 		complain("at the end", "%s", strerror(err ? -err : errno));

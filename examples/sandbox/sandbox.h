@@ -32,8 +32,8 @@ static inline uint64_t page_up(const struct guest *g, uint64_t n)
 }
 
 /*
- * An area's flags for PROT_... bits, which have the same values.  A fetch of the
- * interpreter is a read of the host.
+ * An area's flags for PROT_… bits, which have the same values.  A fetch of
+ * the interpreter is a read of the host.
  */
 static inline uint32_t rights(uint64_t prot)
 {

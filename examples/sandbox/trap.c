@@ -42,7 +42,7 @@ static void on_fault(int signo, siginfo_t *info, void *context)
 		trap.addr = addr;
 		siglongjmp(trap.back, 1);
 	}
-	/* Not ours.  The instruction runs again and meets who was there first. */
+	/* Not ours.  The instruction runs again, with the handler before us. */
 	sigaction(signo, signo == SIGSEGV ? &trap.old_segv : &trap.old_bus,
 		  NULL);
 	if (sent)

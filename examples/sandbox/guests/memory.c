@@ -123,6 +123,7 @@ static void errors(uintptr_t m)
 	CHECK(sys_mmap(0, 0, RW, 0) == -EINVAL);
 	CHECK(sys_mmap(m + 1, PAGE, RW, MAP_FIXED) == -EINVAL);
 	CHECK(sys_mmap(0, 1ul << 40, RW, 0) == -ENOMEM);
+	CHECK(sys_mmap(0, (1ul << 32) - PAGE, RW, 0) == -ENOMEM);
 	CHECK(sys_mmap(1ul << 40, PAGE, RW, MAP_FIXED) == -ENOMEM);
 	CHECK(sys_mmap(0, PAGE, RW, MAP_FIXED) == -EPERM);
 	CHECK(sys_munmap(m + 1, PAGE) == -EINVAL);

@@ -10,7 +10,8 @@ static long data;
 
 static int refused(const char *what, long result)
 {
-	say("%s: %s (%ld)\n", what, result < 0 ? "refused" : "granted?", result);
+	say("%s: %s (%ld)\n", what, result < 0 ? "refused" : "granted?",
+	    result);
 	return result == -EACCES;
 }
 
