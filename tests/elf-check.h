@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * What examples/sandbox/elf.h promises of a file that was parsed, as assertions.
+ * What examples/sandbox/elf.h promises of a file that was parsed, as
+ * assertions.
  */
 #ifndef TESTS_ELF_CHECK_H
 #define TESTS_ELF_CHECK_H

@@ -5,6 +5,7 @@
 
 suite_sources = \
 	tests/test-apply.c \
+	tests/test-backend.c \
 	tests/test-elf.c \
 	tests/test-errors.c \
 	tests/test-failures.c \
@@ -20,6 +21,7 @@ suite_sources = \
 	tests/test-rv64.c \
 	tests/test-scenarios.c \
 	tests/test-slab.c \
+	tests/test-strace.c \
 	tests/test-threads.c \
 	tests/test-trap.c \
 	tests/test-tree.c
@@ -78,7 +80,14 @@ replay_sources = \
 dist_noinst_DATA += \
 	tests/traces/README \
 	$(small_traces) \
-	$(large_traces)
+	$(large_traces) \
+	$(strace_logs)
+
+strace_logs = \
+	tests/traces/strace/gcc.strace.xz \
+	tests/traces/strace/node.strace.xz \
+	tests/traces/strace/pipeline.strace.xz \
+	tests/traces/strace/python3.strace.xz
 
 # Those that memcheck replays, too: each system call takes it very long.
 small_traces = \
@@ -164,6 +173,8 @@ EXTRA_DIST += \
 	tests/coverage.sh \
 	tests/lib.sh \
 	tests/memcheck.sh \
+	tests/mutate \
+	tests/mutations \
 	tests/sandbox.transcript
 
 test_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
@@ -230,7 +241,8 @@ if HAVE_CHECK
 	set --; \
 	for file in $(wrapped_scripts); do set -- "$$@" $(srcdir)/$$file; done; \
 	set -- "$$@" -- tests/replay$(EXEEXT); \
-	for file in $(small_traces); do set -- "$$@" $(srcdir)/$$file; done; \
+	for file in $(small_traces) $(strace_logs); do \
+		set -- "$$@" $(srcdir)/$$file; done; \
 	$(SHELL) $(srcdir)/tests/memcheck.sh $(test_programs) "$$@"
 else
 	@$(MAKE) $(AM_MAKEFLAGS) check-local
@@ -240,6 +252,14 @@ endif
 check-long:
 	VMSET_TEST_LONG=1 CK_DEFAULT_TIMEOUT=3600 \
 		$(MAKE) $(AM_MAKEFLAGS) check
+
+# Damages a copy of the library in many ways; the tests must notice each.
+mutation-check:
+	rm -rf mutation-tree
+	$(MAKE) $(AM_MAKEFLAGS) distdir distdir=mutation-tree
+	cd mutation-tree && ./configure --quiet CC='$(CC)' && $(MAKE)
+	$(srcdir)/tests/mutate $(srcdir)/tests/mutations mutation-tree
+	rm -rf mutation-tree
 
 if COVERAGE
 coverage: clean-coverage
@@ -259,4 +279,4 @@ clean-local: clean-coverage clean-fuzz
 	find . -name '*.gcno' -exec rm -f {} +
 	rm -rf tests/memcheck
 
-.PHONY: check-long check-valgrind clean-coverage coverage
+.PHONY: check-long check-valgrind clean-coverage coverage mutation-check

@@ -41,8 +41,8 @@ static const char *const notes[] = {
 	[NOTE_LOST_PID] = "clone whose child has the pid of one that lives",
 	[NOTE_FILE] = "mmap of a file or shared: as private anonymous memory",
 	[NOTE_MOVED] = "mremap to another place: as map and unmap",
-	[NOTE_FOUND] = "of memory from before the log: mapped then",
-	[NOTE_NOTHING] = "munmap of memory from before the log: of nothing",
+	[NOTE_FOUND] = "on memory that is not in the log: mapped first",
+	[NOTE_NOTHING] = "munmap where the log has nothing mapped",
 	[NOTE_OCCUPIED] = "mmap where the log has something: in place of it",
 	[NOTE_MORE_PROT] = "with a key, or rights beside rwx: without them",
 	[NOTE_GROWS] = "mmap that grows down: its growth is not in the log",
@@ -437,6 +437,18 @@ static int do_call(struct builder *b, const struct strace_event *event)
 			  b->error);
 }
 
+/* Where it is said that a process is new, it was copied just now. */
+static int do_attached(struct builder *b, const struct strace_event *event)
+{
+	const struct strace_child *child = find_child(b, event->pid);
+
+	if (find_task(b, event->pid))
+		return 0;
+	if (!child || !b->nr_tasks)
+		return add_attached(b, event->pid);
+	return guess_process(b, event, child) ? 0 : -1;
+}
+
 /* A line without pid may be of the only one that is left. */
 static int do_exit(struct builder *b, const struct strace_event *event)
 {
@@ -456,8 +468,7 @@ static int do_event(struct builder *b, const struct strace_event *event)
 	case STRACE_EXIT:
 		return do_exit(b, event);
 	case STRACE_ATTACHED:
-		return find_task(b, event->pid) ? 0
-						: add_attached(b, event->pid);
+		return do_attached(b, event);
 	case STRACE_HEADLESS:
 		note(b, NOTE_HEADLESS);
 		return 0;

@@ -327,7 +327,7 @@ static bool takes(const struct vmset_placement *where, uintptr_t at,
 	}
 }
 
-/* The place that a search must find, or 0; for BEST_FIT only if there is one. */
+/* The place that a search must find, or 0; for BEST_FIT any that fits. */
 static uintptr_t best_place(const struct steps *run,
 			    const struct vmset_placement *where, size_t size)
 {

@@ -239,7 +239,7 @@ static int begin_call(struct reader *r, struct strace_text text, uint32_t pid)
 
 	if (!strace_take_name(&rest, &name))
 		return bad(r, "call", "it has no name");
-	while (text.end[-1] == ' ')
+	if (text.end[-1] == ' ')
 		text.end--;
 	if (half && lose_half(r, half))
 		return -1;
@@ -466,11 +466,16 @@ static bool says_nothing(struct strace_text text)
 	       strace_take(&text, "[ Process PID=");
 }
 
+static bool is_call(struct strace_text text)
+{
+	struct strace_text name;
+
+	return strace_take_name(&text, &name) || strace_take(&text, "???");
+}
+
 static int parse_line(struct reader *r, struct strace_text text)
 {
 	const uint32_t pid = take_front(&text);
-	struct strace_text name;
-	struct strace_text rest = text;
 
 	if (says_nothing(text))
 		return 0;
@@ -482,7 +487,7 @@ static int parse_line(struct reader *r, struct strace_text text)
 		return end_call(r, text, pid);
 	if (strace_take(&text, "strace: "))
 		return parse_note(r, text);
-	if (strace_take_name(&rest, &name) || strace_take(&rest, "???"))
+	if (is_call(text))
 		return parse_call(r, text, pid);
 	return bad(r, "line", "it is nothing that strace prints");
 }
@@ -501,7 +506,6 @@ bool strace_is_log(const void *bytes, size_t size)
 {
 	const char *at = bytes;
 	const char *const end = at + size;
-	struct strace_text name;
 
 	while (at < end) {
 		struct strace_text line = first_line(at, end);
@@ -510,9 +514,7 @@ bool strace_is_log(const void *bytes, size_t size)
 		take_front(&line);
 		if (says_nothing(line))
 			continue;
-		return strace_take_name(&line, &name) ||
-		       strace_take(&line, "???") ||
-		       strace_take(&line, "+++") ||
+		return is_call(line) || strace_take(&line, "+++") ||
 		       strace_take(&line, "---") ||
 		       strace_take(&line, "<... ") ||
 		       strace_take(&line, "strace: ");

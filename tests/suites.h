@@ -10,6 +10,7 @@
 
 #define SUITES(SUITE) \
 	SUITE(apply) \
+	SUITE(backend) \
 	SUITE(elf) \
 	SUITE(errors) \
 	SUITE(failures) \
@@ -25,6 +26,7 @@
 	SUITE(rv64) \
 	SUITE(scenarios) \
 	SUITE(slab) \
+	SUITE(strace) \
 	SUITE(threads) \
 	SUITE(trap) \
 	SUITE(tree)

@@ -19,6 +19,8 @@ if ! version=$("$cc" -dumpfullversion 2> "$scratch/log"); then
 fi
 # From another folder and another copy: no path may get into them.
 cp -r "$guests" "$scratch/copy"
+# The original may be read-only, and with it the copy, which is to be removed.
+chmod -R u+w "$scratch/copy"
 (cd "$scratch" && sh copy/build built "$cc")
 if [ "$version" != 12.2.0 ]; then
 	echo "skipped: they build, but with gcc $version, not 12.2.0"

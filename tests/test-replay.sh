@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Replays all recorded runs, by a set and by bare calls, and checks what the
-# program says of runs that are damaged, wrong or not there.
+# Replays all recorded runs and logs, by a set and by bare calls, and checks what
+# the program says of those that are damaged, wrong or not there.
 #
 # Environment, from the Makefile: top_builddir, top_srcdir.
 set -eu
@@ -82,10 +82,86 @@ says err "$scratch/beyond: line 2: pages 1 to 21 are not in the range"
 run 1 "$scratch/nothing"
 says err "$scratch/nothing: No such file or directory"
 
+# Logs of strace: recorded ones, by both targets, shortened and not.
+for options in '' --bare --keep '--every 1' '--every 0'; do
+	# shellcheck disable=SC2086
+	run 0 $options "$traces"/strace/*.xz
+	cat "$scratch/out"
+	[ "$(grep -c '^  compared .* states  ok$' "$scratch/out")" -eq 4 ] ||
+		fail 'not 4 logs that agree'
+	[ ! -s "$scratch/err" ] || fail 'there are complaints'
+done
+
+# Who lived where in them: without clone and execve, and with.
+run 0 "$traces/strace/python3.strace.xz"
+says out ' 2, of 6 threads and processes: 1 by fork, 0 by execve, 1 from'
+says out '     4  new pid without clone: taken as a thread'
+run 0 "$traces/strace/pipeline.strace.xz"
+says out ' 8, of 5 threads and processes: 4 by fork, 3 by execve, 1 from'
+run 0 "$traces/strace/gcc.strace.xz"
+says out ' 3, of 3 threads and processes: 0 by fork, 2 by execve, 1 from'
+says out '     9  failed for the program, too'
+run 0 "$traces/strace/node.strace.xz"
+says out ' 1, of 8 threads and processes: 0 by fork, 0 by execve, 1 from'
+
+# A log made by hand: nothing is counted wrong.
+flags='MAP_PRIVATE|MAP_ANONYMOUS'
+cat > "$scratch/log" << EOF
+7 mmap(NULL, 40960, PROT_READ|PROT_WRITE, $flags, -1, 0) = 0x10000
+7 mprotect(0x11000, 4096, PROT_READ) = 0
+7 mprotect(0x11000, 4096, PROT_READ) = 0
+7 madvise(0x11000, 4096, MADV_DONTNEED) = 0
+7 getpid() = 7
+7 fork() = 8
+8 munmap(0x10000, 40960) = 0
+8 munmap(0x10000, 40960) = 0
+8 munmap(0x10001, 40960) = -1 EINVAL (Invalid argument)
+8 +++ exited with 0 +++
+7 +++ exited with 0 +++
+EOF
+run 0 --spaces "$scratch/log"
+says out 'log: 11 lines of strace'
+says out ' mmap 1, munmap 3, mprotect 2, madvise 1, fork 1, others 1'
+says out ' 2, of 2 threads and processes: 1 by fork, 0 by execve, 1 from'
+says out ' 8 operations: maps 4, unmaps 2, protects 2; 3 of the maps copy'
+# The second mprotect and the second munmap have nothing to do.
+says out ' 6 calls: mmap 5, munmap 0, mprotect 1, others 0; 0.75 an operation'
+says out ' most 3, 3; at the end, all spaces together, 3, 4'
+says out ' 6 pages; the longest stretch that was shortened had 8'
+says out '         1  failed for the program, too'
+says out '         1  leave all areas as they are'
+says out '  7 1                        1      0        2      1 '
+says out '  8 6 fork                   3      2        0      1 '
+says out 'compared      2 states  ok'
+run 0 --bare "$scratch/log"
+says out ' 8 calls: mmap 4, munmap 2, mprotect 2, others 0; 1.00 an operation'
+run 0 --keep "$scratch/log"
+says out ' 10 pages'
+run 0 --time "$scratch/log"
+says out ' ms in the operations'
+run 0 --quiet "$scratch/log"
+[ ! -s "$scratch/out" ] || fail '--quiet is not quiet'
+run 0 --progress "$scratch/log"
+says err "$scratch/log: bytes read "
+says err "$scratch/log: calls taken in 10 of 10"
+says err "$scratch/log: operations replayed 4 of 4"
+
+# Kinds may be mixed; a damaged one does not keep the next from its turn.
+printf '7 munmap(0x1000, 4096) = 0\n7 munmap(0x1000\n' > "$scratch/bad"
+printf 'what is this\n' > "$scratch/other"
+run 1 "$scratch/bad" "$scratch/other" "$scratch/plain" "$scratch/log"
+says err "$scratch/bad: line 2: call: it is cut off: it has no result"
+says err "$scratch/other: neither a recorded run nor the output of strace"
+says out 'plain'
+says out 'log: 11 lines of strace'
+
 # Options.
 run 0 --help
 says out 'usage: replay'
 run 2
 says err 'usage: replay'
 run 2 --unknown "$scratch/plain"
+says err 'usage: replay'
+run 2 --every x "$scratch/log"
+run 2 --every -1 "$scratch/log"
 says err 'usage: replay'

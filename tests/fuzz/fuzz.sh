@@ -17,10 +17,9 @@ check_compiler()
 	scratch=$(mktemp -d)
 	trap 'rm -rf "$scratch"' EXIT
 	cat > "$scratch/try.c" <<-'END'
-		int LLVMFuzzerTestOneInput(const unsigned char *b, unsigned long n);
-		int LLVMFuzzerTestOneInput(const unsigned char *b, unsigned long n)
+		int LLVMFuzzerTestOneInput(const void *bytes, unsigned long n)
 		{
-			return b && n == 12345;
+			return bytes && n == 12345;
 		}
 	END
 	# shellcheck disable=SC2086
@@ -29,9 +28,9 @@ check_compiler()
 		return
 	fi
 	cat "$scratch/log" >&2
-	echo "make fuzz needs clang and libFuzzer: $FUZZ_CC cannot build with" \
-		"$FUZZ_LDFLAGS. Install them (Debian: clang, libclang-rt-dev)," \
-		'or say make fuzz FUZZ_CC=...' >&2
+	echo "make fuzz needs clang and its libFuzzer: $FUZZ_CC cannot build" \
+		"with $FUZZ_LDFLAGS. Install them (Debian: clang," \
+		'libclang-rt-dev), or say make fuzz FUZZ_CC=...' >&2
 	exit 1
 }
 
@@ -51,11 +50,16 @@ longest()
 	esac
 }
 
-# The last figures that libFuzzer printed: "#1234 DONE cov: 567 ft: ...".
+# The last figures of a log, in lines like "#12 DONE cov: 34 ft: 5 corp: 6/7b".
 figures()
 {
-	sed -n 's/^#\([0-9]*\).*cov: \([0-9]*\) .*corp: \([0-9]*\).*/\1 \2 \3/p' \
-		"$1" | tail -n 1
+	awk '/^#.* cov: / { line = $0 }
+	END {
+		split(line, word)
+		sub("#", "", word[1])
+		sub("/.*", "", word[8])
+		printf "%-8s %10s %6s %6s\n", target, word[1], word[4], word[8]
+	}' target="$1" "tests/fuzz/logs/$1"
 }
 
 fuzz()
@@ -65,7 +69,7 @@ fuzz()
 	"tests/fuzz/fuzz-$1" -max_total_time="$seconds" -timeout=20 \
 		-max_len="$(longest "$1")" -print_final_stats=1 \
 		-artifact_prefix="tests/fuzz/failed/$1-" ${FUZZ_FLAGS:-} \
-		"tests/fuzz/found/$1" "$corpus/$1" \
+		"tests/fuzz/found/$1" "${corpus:?}/$1" \
 		> "tests/fuzz/logs/$1" 2>&1
 }
 
@@ -78,7 +82,6 @@ seconds=$1
 shift
 seconds=$((seconds / $#))
 [ "$seconds" -gt 0 ] || seconds=1
-# What a sanitizer cannot have is an error to test, too.
 export ASAN_OPTIONS="detect_stack_use_after_return=1:${ASAN_OPTIONS:-}"
 export UBSAN_OPTIONS="print_stacktrace=1:${UBSAN_OPTIONS:-}"
 mkdir -p tests/fuzz/failed tests/fuzz/logs
@@ -86,9 +89,7 @@ status=0
 printf '%-8s %10s %6s %6s\n' target executions edges inputs
 for target; do
 	if fuzz "$target"; then
-		# shellcheck disable=SC2046
-		printf '%-8s %10s %6s %6s\n' "$target" \
-			$(figures "tests/fuzz/logs/$target")
+		figures "$target"
 	else
 		status=1
 		tail -n 60 "tests/fuzz/logs/$target" >&2

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * Operations on a kernel reservation.  The first choice is the set's option, the
- * others are the steps'.
+ * Operations on a kernel reservation.  The first choice is the set's option,
+ * the others are the steps'.
  */
 #include "../steps.h"
 #include "fuzz.h"

@@ -5,7 +5,7 @@
 # failed. It is built twice: as tests/fuzz/NAME, which make check runs on those
 # inputs, and by make fuzz as tests/fuzz/fuzz-NAME, which goes on from there.
 
-fuzz_targets = elf kernel mock rv64 trace
+fuzz_targets = elf kernel mock rv64 strace trace
 
 # Of a whole make fuzz; and what else libFuzzer shall be told.
 FUZZ_SECONDS = 60
@@ -29,13 +29,15 @@ noinst_PROGRAMS += \
 	tests/fuzz/kernel \
 	tests/fuzz/mock \
 	tests/fuzz/rv64 \
+	tests/fuzz/strace \
 	tests/fuzz/trace
 endif
 
 fuzz_shared = \
 	tests/fuzz/choices.c \
 	tests/fuzz/fail.c \
-	tests/fuzz/fuzz.h
+	tests/fuzz/fuzz.h \
+	tests/fuzz/reason.c
 
 # ---- on the inputs alone, by the compiler of all the rest ----
 
@@ -62,6 +64,10 @@ tests_fuzz_rv64_SOURCES = tests/fuzz/rv64.c $(fuzz_replay)
 tests_fuzz_rv64_CPPFLAGS = $(test_cppflags)
 tests_fuzz_rv64_LDADD = $(fuzz_libraries)
 
+tests_fuzz_strace_SOURCES = tests/fuzz/strace.c $(fuzz_replay)
+tests_fuzz_strace_CPPFLAGS = $(test_cppflags)
+tests_fuzz_strace_LDADD = $(fuzz_libraries)
+
 tests_fuzz_trace_SOURCES = tests/fuzz/trace.c $(fuzz_replay)
 tests_fuzz_trace_CPPFLAGS = $(test_cppflags) $(LZMA_CFLAGS)
 tests_fuzz_trace_LDADD = $(fuzz_libraries) $(LZMA_LIBS)
@@ -81,6 +87,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz-kernel$(EXEEXT) \
 	tests/fuzz/fuzz-mock$(EXEEXT) \
 	tests/fuzz/fuzz-rv64$(EXEEXT) \
+	tests/fuzz/fuzz-strace$(EXEEXT) \
 	tests/fuzz/fuzz-trace$(EXEEXT)
 CLEANFILES += $(fuzz_programs) tests/fuzz/libfuzzed.a
 
@@ -89,6 +96,7 @@ EXTRA_PROGRAMS += \
 	tests/fuzz/fuzz-kernel \
 	tests/fuzz/fuzz-mock \
 	tests/fuzz/fuzz-rv64 \
+	tests/fuzz/fuzz-strace \
 	tests/fuzz/fuzz-trace
 EXTRA_LIBRARIES = tests/fuzz/libfuzzed.a
 
@@ -99,6 +107,7 @@ tests_fuzz_libfuzzed_a_SOURCES = \
 	$(replay_sources) \
 	$(support_sources) \
 	$(vmset_sources)
+tests_fuzz_libfuzzed_a_AR = $(AR) cr
 tests_fuzz_libfuzzed_a_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_libfuzzed_a_CFLAGS = $(fuzz_cflags)
 
@@ -125,6 +134,12 @@ tests_fuzz_fuzz_rv64_CPPFLAGS = $(fuzz_cppflags)
 tests_fuzz_fuzz_rv64_CFLAGS = $(fuzz_cflags)
 tests_fuzz_fuzz_rv64_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_rv64_LDADD = $(fuzz_ldadd)
+
+tests_fuzz_fuzz_strace_SOURCES = tests/fuzz/strace.c
+tests_fuzz_fuzz_strace_CPPFLAGS = $(fuzz_cppflags)
+tests_fuzz_fuzz_strace_CFLAGS = $(fuzz_cflags)
+tests_fuzz_fuzz_strace_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_strace_LDADD = $(fuzz_ldadd)
 
 tests_fuzz_fuzz_trace_SOURCES = tests/fuzz/trace.c
 tests_fuzz_fuzz_trace_CPPFLAGS = $(fuzz_cppflags)

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The reader of strace's output.  The input is the text.
+ * The reader of strace's output.  The input is the text.  What was read and is
+ * small is sorted by address spaces, and replayed by sets.
  */
 #include "../strace.h"
 
 #include "../assert.h"
+#include "../replay-log.h"
+#include "../spaces.h"
 #include "fuzz.h"
+
+/* What is replayed: a state costs reading /proc/self/maps. */
+#define SMALL_EVENTS 32
 
 static void check_event(const struct strace_event *event)
 {
@@ -41,14 +47,33 @@ static size_t count_lines(const uint8_t *bytes, size_t size)
 	return lines;
 }
 
-static void check_refused(const struct strace_log *log,
-			  const struct trace_error *error, size_t lines)
+static void check_error(const struct trace_error *error, size_t lines)
 {
-	assert_that(error->reason[0]);
-	for (const char *c = error->reason; *c; c++)
-		assert_that(*c >= ' ' && *c <= '~');
+	reason_check(error->reason);
 	assert_that(error->line <= lines);
-	assert_that(!log->events && !log->children);
+}
+
+/* Once it is known what was done in each space, sets can do it, too. */
+static void replay(const struct strace_log *log, const uint8_t *bytes,
+		   size_t size)
+{
+	const struct replay_log_how how = {
+		.target = REPLAY_SET, .shorten = SHORTEN_ALL, .every = 8,
+	};
+	struct replay_log_report report;
+	struct trace_error error = { 0 };
+	struct spaces spaces;
+
+	if (log->nr_events > SMALL_EVENTS)
+		return;
+	if (spaces_build(&spaces, log, 1, NULL, &error)) {
+		check_error(&error, log->nr_lines);
+		return;
+	}
+	spaces_free(&spaces);
+	if (replay_log(bytes, size, &how, &report, &error))
+		ck_abort_msg("line %zu: %s", error.line, error.reason);
+	replay_log_free(&report);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
@@ -56,10 +81,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct trace_error error = { 0 };
 	struct strace_log log;
 
-	if (strace_parse(&log, bytes, size, NULL, &error))
-		check_refused(&log, &error, count_lines(bytes, size));
-	else
+	if (strace_parse(&log, bytes, size, NULL, &error)) {
+		check_error(&error, count_lines(bytes, size));
+		assert_that(!log.events && !log.children);
+	} else {
 		check_log(&log, bytes, size);
+		replay(&log, bytes, size);
+	}
 	strace_free(&log);
 	return 0;
 }
