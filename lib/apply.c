@@ -15,6 +15,7 @@ struct undo {
 	vmset__lost_fn *lost;
 	void *arg;
 	int result;
+	struct vmset_range given_up;    /* by the backend itself */
 };
 
 static int do_step(const struct vmset__step *step)
@@ -58,7 +59,10 @@ static int undo_part(const struct vmset__step *step,
 	return do_step(&back);
 }
 
-/* A map is the last step of its plan, so it never has to be undone. */
+/*
+ * A map is the last step of its plan, so it never has to be undone.  Nothing is
+ * brought back to where nobody knows what there is.
+ */
 static void undo_step(const struct vmset__plan *plan,
 		      const struct vmset__step *step, struct undo *undo)
 {
@@ -66,7 +70,10 @@ static void undo_step(const struct vmset__plan *plan,
 		const struct vmset_area *old = &plan->old[i];
 		struct vmset_range part = vmset__step_part(step, old);
 
-		if (!vmset__range_is_empty(part) && undo_part(step, old, part))
+		if (vmset__range_is_empty(part) ||
+		    vmset__range_contains(undo->given_up, part))
+			continue;
+		if (undo_part(step, old, part))
 			give_up(undo, part, step->backend);
 	}
 }
@@ -91,10 +98,12 @@ int vmset__apply(const struct vmset__plan *plan, vmset__lost_fn *lost,
 	if (!undo.result)
 		return 0;
 	n--;
-	if (undo.result == -ENOTRECOVERABLE)
-		give_up(&undo, plan->steps[n].range, plan->steps[n].backend);
-	else if (may_be_half_done(&plan->steps[n]))
+	if (undo.result == -ENOTRECOVERABLE) {
+		undo.given_up = plan->steps[n].range;
+		give_up(&undo, undo.given_up, plan->steps[n].backend);
+	} else if (may_be_half_done(&plan->steps[n])) {
 		undo_step(plan, &plan->steps[n], &undo);
+	}
 	while (n-- > 0)
 		undo_step(plan, &plan->steps[n], &undo);
 	return undo.result;

@@ -90,37 +90,51 @@ static int kernel_query(void *ctx, uintptr_t addr, uintptr_t limit,
 }
 
 /*
- * Whether the kernel areas at both ends of the range end there too, or have no
- * rights: then taking the rights from the range cuts none of them in two.
+ * Whether rights may be taken from the part of a kernel area that is in the
+ * range.  It must not have to be cut for that, nor be sealed: then it does not
+ * even take the rights that it has.
  */
-static bool cuts_nothing(uintptr_t start, uintptr_t end)
+static bool yields(const struct vmset__kernel_area *area,
+		   struct vmset_range range)
 {
-	struct vmset__kernel_area first, last;
+	struct vmset_range part = vmset__range_clip(area->range, range);
+	bool whole = vmset__range_size(part) ==
+		     vmset__range_size(area->range);
+
+	return area->mapped && (whole || !area->flags) &&
+	       !mprotect((void *)part.start, vmset__range_size(part),
+			 (int)area->flags);
+}
+
+static bool all_yields(struct vmset_range range)
+{
+	struct vmset__kernel_area area = { .range.end = range.start };
 	struct vmset__kernel_map map;
-	bool known;
+	bool good = true;
 
 	if (vmset__kernel_map_open(&map, VMSET__BEST_SOURCE))
 		return false;
-	known = !vmset__kernel_map_at(&map, start, &first) &&
-		!vmset__kernel_map_at(&map, end - 1, &last);
+	while (good && area.range.end < range.end)
+		good = !vmset__kernel_map_at(&map, area.range.end, &area) &&
+		       yields(&area, range);
 	vmset__kernel_map_close(&map);
-	return known && (first.range.start == start || !first.flags) &&
-	       (last.range.end == end || !last.flags);
+	return good;
 }
 
 /*
  * With as many mappings as there may be, mmap is refused even where it would
- * leave fewer.  Taking the rights and the pages away is not, and mostly lets
- * mappings join, so that the mmap may do now: it gives the commit charge back.
+ * leave fewer, and so it is if RLIMIT_AS was set below what there is.  Taking
+ * the rights away is not, and mostly lets mappings join, so that the mmap may do
+ * now.  Else the pages at least are given back, but not the commit charge.
  */
-static int unmap_when_full(uintptr_t start, size_t size)
+static int unmap_when_refused(uintptr_t start, size_t size, int why)
 {
-	if (!cuts_nothing(start, start + size))
-		return -EMFILE;
-	if (mprotect((void *)start, size, PROT_NONE) ||
-	    madvise((void *)start, size, MADV_DONTNEED))
+	if (!all_yields((struct vmset_range){ start, start + size }))
+		return why;
+	if (mprotect((void *)start, size, PROT_NONE))
 		return -ENOTRECOVERABLE;
-	map_fixed(start, size, PROT_NONE);
+	if (map_fixed(start, size, PROT_NONE))
+		madvise((void *)start, size, MADV_DONTNEED);
 	return 0;
 }
 
@@ -129,37 +143,101 @@ static int kernel_unmap(void *ctx, uintptr_t start, size_t size)
 	int rc = replace(start, size, PROT_NONE);
 
 	(void)ctx;
-	return rc == -EMFILE ? unmap_when_full(start, size) : rc;
+	return rc == -EMFILE || rc == -ENOMEM ?
+		       unmap_when_refused(start, size, rc) : rc;
 }
 
 /* Whether all of the range has the rights already. */
-static bool has_rights(uintptr_t start, size_t size, uint32_t flags)
+static bool has_rights(struct vmset_range range, uint32_t flags)
 {
-	struct vmset_query found = { .end = start };
-	uintptr_t end = start + size;
+	struct vmset_query found = { .end = range.start };
 
-	while (found.end < end)
-		if (kernel_query(NULL, found.end, end, &found) ||
+	while (found.end < range.end)
+		if (kernel_query(NULL, found.end, range.end, &found) ||
 		    found.flags != flags)
 			return false;
 	return true;
 }
 
 /*
- * mprotect over several kernel areas stops at the first that refuses, one that
- * is sealed for example, and leaves those before it changed.  Putting them back
- * is then refused at the same place, when all is as it should be.
+ * Where two cuts are needed, and too many mappings allow one, the kernel leaves
+ * that one.  Undoing earlier calls may need it.  The parts join when something
+ * about them becomes alike: here the advice, which is at worst forgotten.
+ */
+static void join_again(struct vmset_range part)
+{
+	struct vmset__kernel_area area;
+	struct vmset__kernel_map map;
+	bool known;
+
+	if (vmset__kernel_map_open(&map, VMSET__BEST_SOURCE))
+		return;
+	known = !vmset__kernel_map_at(&map, part.start, &area);
+	vmset__kernel_map_close(&map);
+	if (known && area.range.start == part.start &&
+	    area.range.end > part.end &&
+	    !madvise((void *)part.start, vmset__range_size(area.range),
+		     MADV_SEQUENTIAL))
+		madvise((void *)part.start, vmset__range_size(area.range),
+			MADV_NORMAL);
+}
+
+/*
+ * Give each kernel area in the range the rights, if it takes them.  Returns how
+ * many have others still; in *changed, how many have not any more.
+ */
+static size_t protect_each(struct vmset_range range, uint32_t flags,
+			   size_t *changed)
+{
+	struct vmset__kernel_area area = { .range.end = range.start };
+	struct vmset__kernel_map map;
+	struct vmset_range part;
+	size_t left = 0;
+
+	*changed = 0;
+	if (vmset__kernel_map_open(&map, VMSET__BEST_SOURCE))
+		return 1;
+	while (area.range.end < range.end) {
+		if (vmset__kernel_map_at(&map, area.range.end, &area)) {
+			left++;
+			break;
+		}
+		part = vmset__range_clip(area.range, range);
+		if (area.anonymous && area.flags == flags)
+			continue;
+		if (!mprotect((void *)part.start, vmset__range_size(part),
+			      (int)flags)) {
+			++*changed;
+			continue;
+		}
+		left++;
+		if (errno == ENOMEM)
+			join_again(part);
+	}
+	vmset__kernel_map_close(&map);
+	return left;
+}
+
+/*
+ * mprotect over several kernel areas stops at the first that refuses, and leaves
+ * those before it changed.  If that is because of too many mappings, a later one
+ * may make room; and whoever puts back what was changed is refused at the
+ * same place, a sealed one for example, when all is as it should be.
  */
 static int kernel_protect(void *ctx, uintptr_t start, size_t size,
 			  uint32_t flags)
 {
-	int error;
+	struct vmset_range range = { start, start + size };
+	size_t left = 1, changed = 1;
+	int rc;
 
 	(void)ctx;
 	if (!mprotect((void *)start, size, (int)flags))
 		return 0;
-	error = errno;
-	return has_rights(start, size, flags) ? 0 : error_of(error);
+	rc = error_of(errno);
+	while (rc == -EMFILE && left && changed)
+		left = protect_each(range, flags, &changed);
+	return left && !has_rights(range, flags) ? rc : 0;
 }
 
 static const struct vmset_backend_ops kernel_ops = {

@@ -42,11 +42,4 @@ void vmset__kernel_map_close(struct vmset__kernel_map *map);
 int vmset__kernel_map_at(struct vmset__kernel_map *map, uintptr_t addr,
 			 struct vmset__kernel_area *area);
 
-/*
- * The error for memory that the kernel refused: -EMFILE if the process has about
- * as many mappings as it may have, else -ENOMEM.  The kernel says ENOMEM to
- * both.  Counts the mappings, so it takes up to some tens of milliseconds.
- */
-int vmset__why_no_memory(void);
-
 #endif /* VMSET_KERNEL_MAP_H */

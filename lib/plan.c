@@ -28,13 +28,15 @@ uint64_t vmset__offset_at(const struct vmset_area *area, uintptr_t addr)
 
 /* ---- the entries afterwards ---- */
 
+/*
+ * Only areas join.  Lost ranges stay as they were lost: a backend that has one
+ * half of it mapped, and the other not, would not unmap both at once.
+ */
 bool vmset__can_join(const struct vmset_area *a, const struct vmset_area *b)
 {
-	if (a->end != b->start || a->backend != b->backend ||
-	    a->flags != b->flags || a->data != b->data ||
-	    vmset__is_guard(a))
-		return false;
-	return vmset__kind(a) == VMSET__LOST ||
+	return a->end == b->start && a->backend == b->backend &&
+	       a->flags == b->flags && a->data == b->data &&
+	       vmset__is_area(a) &&
 	       vmset__offset_at(a, a->end) == b->offset;
 }
 

@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "kernel-map.h"
 #include "range.h"
 
 size_t vmset__page_size(void)
@@ -33,4 +32,52 @@ int vmset__reservation_put(struct vmset_range range)
 {
 	return munmap((void *)range.start, vmset__range_size(range)) ? -errno :
 								       0;
+}
+
+/* ---- too many mappings, or no memory ---- */
+
+/* Since Linux 4.17.  Before, the address is a hint. */
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+/*
+ * The kernel looks at the number of mappings first, and only then finds that the
+ * place is taken.
+ */
+bool vmset__no_mmap_fits(void)
+{
+	size_t page = vmset__page_size();
+	char *taken = (char *)__builtin_frame_address(0);
+	void *p;
+
+	taken -= (uintptr_t)taken % page;
+	p = mmap(taken, page, PROT_NONE,
+		 VMSET__MAP_FLAGS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (p == MAP_FAILED)
+		return errno == ENOMEM;
+	munmap(p, page);
+	return false;
+}
+
+/*
+ * Whether no mapping can be cut twice.  Reading alone takes no memory, so what
+ * may be in the way is the number of mappings.
+ */
+static bool no_cut_fits(void)
+{
+	size_t page = vmset__page_size();
+	char *p = mmap(NULL, 3 * page, PROT_NONE, VMSET__MAP_FLAGS, -1, 0);
+	bool refused;
+
+	if (p == MAP_FAILED)
+		return false;
+	refused = mprotect(p + page, page, PROT_READ) && errno == ENOMEM;
+	munmap(p, 3 * page);
+	return refused;
+}
+
+int vmset__why_no_memory(void)
+{
+	return vmset__no_mmap_fits() || no_cut_fits() ? -EMFILE : -ENOMEM;
 }

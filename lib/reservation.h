@@ -22,4 +22,14 @@ int vmset__reservation_get(size_t size, struct vmset_range *range);
 /* Give it back, with all that is mapped in it.  0 or a negative errno. */
 int vmset__reservation_put(struct vmset_range range);
 
+/*
+ * The error for memory that the kernel has just refused: -EMFILE if the process
+ * has as many mappings as it may have, or nearly, else -ENOMEM.  The kernel
+ * says ENOMEM to both.
+ */
+int vmset__why_no_memory(void);
+
+/* Whether the process has so many mappings that the kernel refuses any mmap. */
+bool vmset__no_mmap_fits(void);
+
 #endif /* VMSET_RESERVATION_H */

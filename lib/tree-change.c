@@ -542,13 +542,14 @@ static bool build(struct job *job, const struct vmset__splice *splice)
 /* ---- prepare, publish, discard ---- */
 
 /*
- * What a single urgent change can need: three nodes in place of two at each
- * level, and a new root.
+ * What an urgent change can need: three nodes in place of two at each level, and
+ * a new root.
  */
-static bool keep_for_urgent(struct vmset__tree *tree, unsigned root_level)
+bool vmset__tree_keep(struct vmset__tree *tree)
 {
 	const struct vmset__node *root =
 		node_of(vmset__root_node(tree->root));
+	unsigned root_level = vmset__root_level(tree->root);
 	bool one_leaf = root_level == 0 && root->count + 2 <= LEAF_SLOTS;
 
 	return vmset__slab_keep(&tree->slab, VMSET__LEAF, one_leaf ? 1 : 3) &&
@@ -561,11 +562,11 @@ int vmset__tree_prepare(struct vmset__tree *tree, struct vmset__change *change,
 {
 	struct job job = { .tree = tree, .change = change, .urgent = urgent };
 
-	change->made[VMSET__LEAF] = change->made[VMSET__INNER] = NULL;
+	vmset__change_init(change);
 	change->len_change = splice->len_change;
 	vmset__cursor_route(&change->left, tree, splice->low_end - 1);
 	vmset__cursor_route(&change->right, tree, splice->high_end - 1);
-	if (!urgent && !keep_for_urgent(tree, change->left.level))
+	if (!urgent && !vmset__tree_keep(tree))
 		return -ENOMEM;
 	if (change->left.level) {
 		change->low[0] = change->left.path[1].at;

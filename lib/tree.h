@@ -131,9 +131,18 @@ struct vmset__change {
 	unsigned dropped_level;
 };
 
+/* A change that has nothing to publish or to discard. */
+static inline void vmset__change_init(struct vmset__change *change)
+{
+	change->made[VMSET__LEAF] = change->made[VMSET__INNER] = NULL;
+}
+
+/* See to it that an urgent change will have its nodes.  false: no memory. */
+bool vmset__tree_keep(struct vmset__tree *tree);
+
 /*
  * 0 or -ENOMEM.  urgent: use the nodes that were kept for it.  Unless urgent, it
- * also sees to it that a later urgent change will have its nodes.
+ * also keeps some for a later urgent change.
  */
 int vmset__tree_prepare(struct vmset__tree *tree, struct vmset__change *change,
 			const struct vmset__splice *splice, bool urgent);

@@ -15,7 +15,6 @@
 #include "dump.h"
 #include "entry.h"
 #include "internal.h"
-#include "kernel-map.h"
 #include "place.h"
 #include "plan.h"
 #include "range.h"
@@ -176,9 +175,9 @@ static int gather(struct op *op, struct vmset_range range)
 
 /* ---- what cannot be undone ---- */
 
-/* Ranges that could not be marked at once, for want of memory. */
-struct unmarked {
-	struct vmset *set;
+struct losses {
+	struct op *op;
+	/* What could not be marked piece by piece, for want of memory. */
 	struct vmset_range hull;
 	const struct vmset_backend *backend;
 };
@@ -229,19 +228,27 @@ static int mark_lost(struct vmset *set, struct vmset_range range,
 	return rc;
 }
 
+/*
+ * The nodes of the change that has come to nothing, and those that each mark
+ * retires, will mostly do for the next mark.
+ */
 static void on_lost(struct vmset_range range,
 		    const struct vmset_backend *backend, void *arg)
 {
-	struct unmarked *unmarked = arg;
-	struct vmset_range *hull = &unmarked->hull;
+	struct losses *losses = arg;
+	struct vmset *set = losses->op->set;
+	struct vmset_range *hull = &losses->hull;
 
-	if (!mark_lost(unmarked->set, range, backend, false))
+	vmset__tree_discard(&set->tree, &losses->op->change);
+	if (!mark_lost(set, range, backend, false) ||
+	    (vmset__tree_keep(&set->tree) &&
+	     !mark_lost(set, range, backend, true)))
 		return;
 	if (vmset__range_is_empty(*hull))
 		*hull = range;
 	hull->start = vmset__min(hull->start, range.start);
 	hull->end = vmset__max(hull->end, range.end);
-	unmarked->backend = backend;
+	losses->backend = backend;
 }
 
 /* ---- from plan to publication ---- */
@@ -249,22 +256,24 @@ static void on_lost(struct vmset_range range,
 static int carry_out(struct op *op)
 {
 	struct vmset__tree *tree = &op->set->tree;
-	struct unmarked unmarked = { .set = op->set };
+	struct losses losses = { .op = op };
 	struct vmset__splice splice;
 	bool change = vmset__plan_splice(&op->plan, &splice);
 	int rc;
 
-	if (change &&
-	    vmset__tree_prepare(tree, &op->change, &splice, false))
+	vmset__change_init(&op->change);
+	if ((op->plan.steps_n && !vmset__tree_keep(tree)) ||
+	    (change &&
+	     vmset__tree_prepare(tree, &op->change, &splice, false)))
 		return vmset__why_no_memory();
-	rc = vmset__apply(&op->plan, on_lost, &unmarked);
-	if (change && !rc)
-		vmset__tree_publish(tree, &op->change);
-	if (change && rc)
+	rc = vmset__apply(&op->plan, on_lost, &losses);
+	if (rc)
 		vmset__tree_discard(tree, &op->change);
-	/* All the nodes there are have been given back: this cannot fail. */
-	if (!vmset__range_is_empty(unmarked.hull))
-		mark_lost(op->set, unmarked.hull, unmarked.backend, true);
+	else if (change)
+		vmset__tree_publish(tree, &op->change);
+	/* With the nodes that were kept this cannot fail. */
+	if (!vmset__range_is_empty(losses.hull))
+		mark_lost(op->set, losses.hull, losses.backend, true);
 	return rc;
 }
 
@@ -317,6 +326,30 @@ static void ask(struct vmset__plan *plan, struct vmset_range range,
 	}
 }
 
+/*
+ * Whether a protect is of one area that the kernel has apart from all others:
+ * nothing has to be cut, so that their number is no reason to refuse.
+ */
+static bool cuts_nothing(const struct vmset__plan *plan)
+{
+	const struct vmset__step *step = plan->steps;
+	const struct vmset_area *old = &plan->old[step->from];
+
+	return plan->steps_n == 1 && step->to - step->from == 1 &&
+	       plan->merge && old->flags &&
+	       vmset__range_contains(step->range, vmset__entry_range(old));
+}
+
+/*
+ * Where mmap has made one mapping more than the kernel cuts any for, it does not
+ * cut those again that a protect has joined.
+ */
+static bool cannot_undo(const struct op *op)
+{
+	return op->set->reserved && op->plan.steps_n &&
+	       !cuts_nothing(&op->plan) && vmset__no_mmap_fits();
+}
+
 static int update_locked(struct vmset *set, struct vmset_range range,
 			 vmset_update_fn *fn, void *arg)
 {
@@ -330,7 +363,7 @@ static int update_locked(struct vmset *set, struct vmset_range range,
 		rc = vmset__plan_protect(&op.plan, range);
 	}
 	if (!rc)
-		rc = carry_out(&op);
+		rc = cannot_undo(&op) ? -EMFILE : carry_out(&op);
 	op_fini(&op);
 	return rc;
 }

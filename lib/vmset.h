@@ -63,8 +63,10 @@
  * failed too, and nobody knows what holds in that part of the range.  The
  * part becomes *lost*: it is in no area, every placement avoids it, mapping,
  * protecting or updating it fails with -ENOTRECOVERABLE, and vmset_dump and
- * vmset_verify show it.  All else is as it was before the call.  Unmapping
- * the range, if the backend now agrees, makes it free again.
+ * vmset_verify show it.  All else is as it was before the call; only if there
+ * is no memory to mark several such parts, what lies between them is given up
+ * with them.  Unmapping the range, if the backend now agrees, makes it free
+ * again.
  *
  *
  * Threads, signals, fork
@@ -358,7 +360,7 @@ int vmset_map_area(struct vmset *set, const struct vmset_area *area,
  *
  * A set over the kernel makes one system call, whatever the number of areas.
  *
- * Guards in the range, and guards that stand beside a part that goes, are
+ * Guards in the range, and guards of areas whose end beside the guard goes, are
  * dropped.  Lost ranges are tried again, and free if the backend agrees.
  *
  * 0, also for size 0; or

@@ -75,9 +75,9 @@ int intervals_set(struct intervals *map, struct interval new)
 		if (map->at[first].prot == new.prot)
 			new.start = map->at[first].start;
 		else
-			pieces[nr++] = (struct interval){
-				map->at[first].start, new.start,
-				map->at[first].prot };
+			pieces[nr++] = (struct interval){ map->at[first].start,
+							  new.start,
+							  map->at[first].prot };
 	}
 	pieces[nr++] = new;
 	if (first < last && map->at[last - 1].end > new.end) {
@@ -86,7 +86,8 @@ int intervals_set(struct intervals *map, struct interval new)
 		else
 			pieces[nr++] = (struct interval){
 				new.end, map->at[last - 1].end,
-				map->at[last - 1].prot };
+				map->at[last - 1].prot
+			};
 	}
 	return splice(map, first, last, pieces, nr);
 }

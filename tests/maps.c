@@ -5,9 +5,12 @@
  */
 #include "maps.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "assert.h"
 #include "kernelmap.h"
@@ -130,4 +133,23 @@ bool maps_is_hole(struct vmset_range range)
 	assert_ok(kernelmap_walk(range, add, &kernel));
 	free(kernel.lines);
 	return kernel.count == 0;
+}
+
+size_t maps_limit(void)
+{
+	FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+	size_t limit = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%zu", &limit) != 1 || limit > 100000)
+		limit = 0;
+	fclose(file);
+	return limit;
+}
+
+int maps_seal(struct vmset_range range)
+{
+	return syscall(462, range.start, range.end - range.start, 0) ? -errno :
+								       0;
 }

@@ -20,4 +20,10 @@ void maps_check_lines(const struct vmset *set);
 /* Whether there is nothing at all in the range. */
 bool maps_is_hole(struct vmset_range range);
 
+/* vm.max_map_count, or 0 where that is more than a test should make. */
+size_t maps_limit(void);
+
+/* mseal, which C libraries of today do not have.  0 or a negative errno. */
+int maps_seal(struct vmset_range range);
+
 #endif /* TESTS_MAPS_H */

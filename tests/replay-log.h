@@ -28,7 +28,7 @@ struct replay_log_report {
 	struct replay_report sum;       /* most_…: the largest of them */
 	size_t copied;                  /* maps that only copy a space */
 	uint64_t pages;                 /* of the largest reservation */
-	uint64_t longest;               /* stretch that was shortened, in pages */
+	uint64_t longest;               /* stretch that was shortened */
 };
 
 /*

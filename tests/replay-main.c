@@ -30,27 +30,28 @@ struct settings {
 
 static const char usage[] =
 	"usage: replay [option...] file...\n"
-	"Replay what programs did to their address spaces, by a set, and compare\n"
-	"what comes out.  A file, plain or packed by xz, is a recorded run (see\n"
-	"tests/traces/README) or the output of strace:\n"
+	"Replay what programs did to their address spaces, by a set, and\n"
+	"compare what comes out.  A file, plain or packed by xz, is a\n"
+	"recorded run (see tests/traces/README) or the output of strace:\n"
 	"\n"
 	"  strace -f -e trace=memory,process -o FILE COMMAND\n"
 	"\n"
-	"memory alone will do; then, who is a thread and who a process is guessed.\n"
-	"Each process gets a set of its own.  Long stretches are shortened to four\n"
-	"pages; order, and what touches what, are kept.\n"
+	"memory alone will do; then, who is a thread and who a process is\n"
+	"guessed.  Each process gets a set of its own.  Long stretches are\n"
+	"shortened to four pages; order, and what touches what, are kept.\n"
 	"\n"
 	"  --bare       by mmap, munmap and mprotect, without a set\n"
 	"  --keep       strace: shorten only what is never mapped\n"
-	"  --every N    strace: compare after every N operations (256); 0: only\n"
-	"               at the end of each process and of each program in it\n"
+	"  --every N    strace: compare after every N operations (256), or as\n"
+	"               many as there are areas; 0: only at the end of each\n"
+	"               process and of each program in it\n"
 	"  --spaces     strace: a line for each address space, too\n"
 	"  --no-areas   do not compare the areas of the set\n"
 	"  --no-maps    do not compare /proc/self/maps\n"
 	"  --no-verify  do not call vmset_verify\n"
 	"  --time       print the time spent in the operations\n"
-	"  --progress   tell on standard error how far it is, in whole lines; a\n"
-	"               terminal is told once a second\n"
+	"  --progress   tell on standard error how far it is, in whole lines;\n"
+	"               a terminal is told once a second\n"
 	"  --quiet      print nothing but what goes wrong\n"
 	"  --help       print this\n";
 
@@ -142,9 +143,9 @@ static int replay_file(const char *path, struct settings *settings)
 		fprintf(stderr, "%s: %s\n", path, why);
 		return 1;
 	}
-	settings->how.watch.progress =
-		settings->progress || (!settings->quiet && isatty(STDERR_FILENO)) ?
-			&progress : NULL;
+	settings->how.watch.progress = NULL;
+	if (settings->progress || (!settings->quiet && isatty(STDERR_FILENO)))
+		settings->how.watch.progress = &progress;
 	status = replay_text(path, &text, settings);
 	unxz_free(&text);
 	return status;

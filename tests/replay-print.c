@@ -108,9 +108,10 @@ static void print_spaces(const struct replay_log_report *report, FILE *out)
 	const struct spaces *spaces = &report->spaces;
 
 	print_label("spaces", out);
-	fprintf(out, "%zu, of %zu threads and processes: %zu by fork, %zu by "
-		"execve, %zu from the start\n", spaces->nr, spaces->tasks,
-		count_born(spaces, SPACE_FORKED),
+	fprintf(out,
+		"%zu, of %zu threads and processes: %zu by fork, %zu by "
+		"execve, %zu from the start\n",
+		spaces->nr, spaces->tasks, count_born(spaces, SPACE_FORKED),
 		count_born(spaces, SPACE_EXECED),
 		count_born(spaces, SPACE_FIRST));
 }
@@ -137,9 +138,10 @@ static void print_kernel_calls(const struct replay_report *sum, FILE *out)
 	const size_t done = operations(sum);
 
 	print_label("to the kernel", out);
-	fprintf(out, "%zu calls: mmap %zu, munmap %zu, mprotect %zu, others "
-		"%zu", nr, calls->mmap, calls->munmap, calls->mprotect,
-		calls->other);
+	fprintf(out,
+		"%zu calls: mmap %zu, munmap %zu, mprotect %zu, others "
+		"%zu",
+		nr, calls->mmap, calls->munmap, calls->mprotect, calls->other);
 	if (done)
 		fprintf(out, "; %.2f an operation", (double)nr / (double)done);
 	fputs("\n", out);
@@ -165,8 +167,10 @@ static void print_sizes(const struct replay_log_report *report, FILE *out)
 	print_label("reservation", out);
 	fprintf(out, "%llu pages", (unsigned long long)report->pages);
 	if (report->longest)
-		fprintf(out, "; the longest stretch that was shortened had "
-			"%llu", (unsigned long long)report->longest);
+		fprintf(out,
+			"; the longest stretch that was shortened had "
+			"%llu",
+			(unsigned long long)report->longest);
 	fputs("\n", out);
 }
 
@@ -189,7 +193,8 @@ static void print_each(const struct replay_print *how,
 		       const struct replay_log_report *report, FILE *out)
 {
 	static const char *const births[] = {
-		[SPACE_FIRST] = "", [SPACE_FORKED] = " fork",
+		[SPACE_FIRST] = "",
+		[SPACE_FORKED] = " fork",
 		[SPACE_EXECED] = " execve",
 	};
 	const struct spaces *spaces = &report->spaces;
@@ -226,8 +231,8 @@ void replay_print_log(const char *path, const struct replay_print *how,
 			(double)sum->ns / 1e6);
 	}
 	print_notes("not replayed:\n  ", 0, NOTES_NOT_REPLAYED, notes, out);
-	print_notes("replayed otherwise, or taken so:\n  ",
-		    NOTES_NOT_REPLAYED, NOTES, notes, out);
+	print_notes("replayed otherwise, or taken so:\n  ", NOTES_NOT_REPLAYED,
+		    NOTES, notes, out);
 	if (how->spaces)
 		print_each(how, report, out);
 	print_label("compared", out);

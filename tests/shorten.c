@@ -90,7 +90,8 @@ static void place(struct shortened *s, enum shorten how)
 
 	for (i = 0; i < s->nr; i++) {
 		const uint64_t size = i + 1 < s->nr ?
-					      s->from[i + 1] - s->from[i] : 0;
+					      s->from[i + 1] - s->from[i] :
+					      0;
 		const bool keep = how == SHORTEN_HOLES &&
 				  (maps += s->to[i]) != 0;
 
@@ -137,7 +138,9 @@ static struct trace_op new_op(const struct shortened *s,
 			      const struct space_op *op)
 {
 	struct trace_op new = {
-		.kind = op->kind, .prot = op->prot, .line = op->line,
+		.kind = op->kind,
+		.prot = op->prot,
+		.line = op->line,
 	};
 
 	if (op->kind == TRACE_STATE) {
@@ -163,16 +166,19 @@ int shorten_trace(const struct shortened *s, const struct space *space,
 
 	*trace = (struct trace){ 0 };
 	if (size_of(s) > UINT32_MAX || space->nr_expected > UINT32_MAX)
-		return trace_fail(error, space->line, "an address space with "
+		return trace_fail(error, space->line,
+				  "an address space with "
 				  "%llu pages and %zu areas to compare is too "
-				  "large", (unsigned long long)size_of(s),
+				  "large",
+				  (unsigned long long)size_of(s),
 				  space->nr_expected);
 	trace->pages = (uint32_t)size_of(s);
 	trace->ops = calloc(space->nr_ops + 1, sizeof(*trace->ops));
 	trace->areas = calloc(space->nr_expected + 1, sizeof(*trace->areas));
 	if (!trace->ops || !trace->areas) {
 		trace_free(trace);
-		return trace_fail(error, space->line, "no memory for an "
+		return trace_fail(error, space->line,
+				  "no memory for an "
 				  "address space");
 	}
 	for (i = 0; i < space->nr_ops; i++)

@@ -3,8 +3,8 @@
  * What each call does to an address space.
  *
  * Memory from before the log began is not known: the program itself and its
- * stack after an execve, or everything in a process that strace was attached to.
- * It is taken as mapped from the first call on that could not have been done
+ * stack after an execve, or all of a process that strace was attached to.  It
+ * is taken as mapped from the first call on that could not have been done
  * without it.
  */
 #include "space.h"
@@ -59,7 +59,9 @@ int space_expect(struct space *space, uint32_t line)
 	struct interval *at = vector_room(space->expected, first + nr + 1,
 					  &space->expected_room, sizeof(*at));
 	const struct space_op op = {
-		.kind = TRACE_STATE, .start = first, .end = first + nr,
+		.kind = TRACE_STATE,
+		.start = first,
+		.end = first + nr,
 		.line = line,
 	};
 	size_t i;
@@ -91,8 +93,9 @@ static int operate(struct space *space, const struct space_op *op)
 	if (op->kind == TRACE_UNMAP)
 		err = intervals_clear(&space->areas, op->start, op->end);
 	else
-		err = intervals_set(&space->areas, (struct interval){
-					    op->start, op->end, op->prot });
+		err = intervals_set(&space->areas,
+				    (struct interval){ op->start, op->end,
+						       op->prot });
 	if (!err)
 		err = add_op(space, op);
 	if (err)
@@ -105,8 +108,11 @@ static int do_op(const struct call *call, enum trace_kind kind,
 		 struct interval pages)
 {
 	const struct space_op op = {
-		.kind = kind, .start = pages.start, .end = pages.end,
-		.prot = pages.prot, .line = call->event->line,
+		.kind = kind,
+		.start = pages.start,
+		.end = pages.end,
+		.prot = pages.prot,
+		.line = call->event->line,
 	};
 
 	return operate(call->space, &op) ? no_memory(call) : 0;
@@ -120,8 +126,11 @@ int space_copy(struct space *space, const struct space *from, uint32_t line)
 	for (i = 0; i < from->areas.nr; i++) {
 		const struct interval *area = &from->areas.at[i];
 		const struct space_op op = {
-			.kind = TRACE_MAP, .start = area->start,
-			.end = area->end, .prot = area->prot, .line = line,
+			.kind = TRACE_MAP,
+			.start = area->start,
+			.end = area->end,
+			.prot = area->prot,
+			.line = line,
 		};
 
 		if (operate(space, &op))
@@ -163,7 +172,8 @@ static int find_rest(const struct call *call, struct interval pages)
 
 		if (i < areas->nr && areas->at[i].start < gap.end)
 			gap.end = areas->at[i].start > gap.start ?
-					  areas->at[i].start : gap.start;
+					  areas->at[i].start :
+					  gap.start;
 		if (gap.start == gap.end) {
 			pages.start = areas->at[i].end;
 			continue;

@@ -12,8 +12,8 @@
 
 /* A thread or a process with one. */
 struct task {
-	uint32_t pid;           /* 0: its lines have none, so far */
-	bool guessed;           /* that it is a thread of its space */
+	uint32_t pid; /* 0: its lines have none, so far */
+	bool guessed; /* that it is a thread of its space */
 	size_t space;
 };
 
@@ -23,7 +23,7 @@ struct builder {
 	struct trace_error *error;
 	struct task *tasks;
 	size_t nr_tasks, tasks_room;
-	uint32_t *attached;     /* pids that are announced and not seen yet */
+	uint32_t *attached; /* pids that are announced and not seen yet */
 	size_t nr_attached, attached_room;
 	uint64_t clock;
 	size_t every;
@@ -88,7 +88,9 @@ static int add_space(struct builder *b, enum space_birth birth,
 	spaces->at = at;
 	*number = spaces->nr++;
 	at[*number] = (struct space){
-		.birth = birth, .pid = event->pid, .line = event->line,
+		.birth = birth,
+		.pid = event->pid,
+		.line = event->line,
 		.every = b->every,
 	};
 	return 0;
@@ -114,8 +116,8 @@ static int add_copy(struct builder *b, size_t from,
 		return err;
 	at = b->spaces->at;
 	at[*number].family = at[from].family;
-	return space_copy(&at[*number], &at[from], event->line) ? no_memory(b)
-								: 0;
+	return space_copy(&at[*number], &at[from], event->line) ? no_memory(b) :
+								  0;
 }
 
 static void enter(struct builder *b, struct task *task, size_t space)
@@ -149,8 +151,8 @@ static struct task *find_task(const struct builder *b, uint32_t pid)
 
 static struct task *add_task(struct builder *b, uint32_t pid, size_t space)
 {
-	struct task *at = vector_room(b->tasks, b->nr_tasks + 1,
-				      &b->tasks_room, sizeof(*at));
+	struct task *at = vector_room(b->tasks, b->nr_tasks + 1, &b->tasks_room,
+				      sizeof(*at));
 
 	if (!at) {
 		no_memory(b);
@@ -268,8 +270,9 @@ static struct task *guess_process(struct builder *b,
 				  const struct strace_event *event,
 				  const struct strace_child *child)
 {
-	const struct task *parent =
-		child && child->parent ? find_task(b, child->parent) : NULL;
+	const struct task *parent = child && child->parent ?
+					    find_task(b, child->parent) :
+					    NULL;
 	size_t number;
 	int err;
 
@@ -422,8 +425,8 @@ static int do_call(struct builder *b, const struct strace_event *event)
 		return -1;
 	space_of(b, task)->used = ++b->clock;
 	if (event->result != STRACE_DONE) {
-		note(b, event->result == STRACE_FAILED ? NOTE_FAILED
-						       : NOTE_UNKNOWN);
+		note(b, event->result == STRACE_FAILED ? NOTE_FAILED :
+							 NOTE_UNKNOWN);
 		return 0;
 	}
 	if (event->kind == STRACE_CLONE)
@@ -500,7 +503,10 @@ int spaces_build(struct spaces *spaces, const struct strace_log *log,
 		 struct trace_error *error)
 {
 	struct builder b = {
-		.spaces = spaces, .log = log, .error = error, .every = every,
+		.spaces = spaces,
+		.log = log,
+		.error = error,
+		.every = every,
 	};
 	int err;
 

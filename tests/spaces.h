@@ -10,8 +10,8 @@
  *   - A pid that a SIGCHLD names is a process of its own, and begins with a
  *     copy of the receiver's space.
  *   - Another pid that appears is a thread of the space that was used last
- *     among those that its first call suits, by the addresses it works on; and a
- *     process with a copy of the one used last if it suits none.
+ *     among those that its first call suits, by the addresses it works on; and
+ *     a process with a copy of the one used last if it suits none.
  *   - A question for the break whose answer is not the break means an execve.
  *   - A thread by this rule that is given addresses that are taken in its space
  *     is a process after all, and from then on has a copy of the space.
@@ -40,7 +40,8 @@ struct spaces {
 
 /*
  * Work out what was done.  every is that of struct space.  0, and *spaces to be
- * freed with spaces_free; or -1 and the reason in *error.  progress may be NULL.
+ * freed with spaces_free; or -1 and the reason in *error.  progress may be
+ * NULL.
  */
 int spaces_build(struct spaces *spaces, const struct strace_log *log,
 		 size_t every, struct progress *progress,

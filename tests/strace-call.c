@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * Reading a call from its line.  The result is looked for from the end, since
- * strings among the arguments may hold anything.  The arguments are read only of
- * calls that were done: others may have had any.
+ * strings among the arguments may hold anything.  The arguments are read only
+ * if the call was done: others may have had any.
  */
 #include "strace-call.h"
 
@@ -272,7 +272,8 @@ static void add_raw(uint64_t raw, const struct flag *table,
 	if (of_mmap && raw & MAP_HUGETLB)
 		event->huge = raw >> HUGE_SHIFT & HUGE_MASK ?
 				      (uint64_t)1 << (raw >> HUGE_SHIFT &
-						      HUGE_MASK) : HUGE_USUAL;
+						      HUGE_MASK) :
+				      HUGE_USUAL;
 }
 
 /* 21<<MAP_HUGE_SHIFT, and what else strace prints so, which is nothing. */
@@ -406,7 +407,8 @@ static const char *parse_args(struct strace_text text, const char *letters,
 		}
 		if (*letters == 'c')
 			return find_clone_flags(text, event) ?
-				       NULL : "the flags cannot be read";
+				       NULL :
+				       "the flags cannot be read";
 		if (optional && at_end(&text))
 			return NULL;
 		if (!first && !strace_take(&text, ", "))
@@ -415,7 +417,7 @@ static const char *parse_args(struct strace_text text, const char *letters,
 		if (!take_arg(&text, *letters, event) || !skip_comment(&text))
 			return "an argument cannot be read";
 	}
-	return *letters || at_end(&text) ? NULL : "there are arguments too many";
+	return *letters || at_end(&text) ? NULL : "it has arguments too many";
 }
 
 /* ---- the result ---- */

@@ -32,7 +32,7 @@ struct reader {
 	size_t events_room, children_room;
 	struct half *halves;
 	size_t nr_halves, halves_room;
-	char *joined;           /* two halves */
+	char *joined; /* two halves */
 	size_t joined_room;
 	uint32_t line;
 };
@@ -78,9 +78,8 @@ static const char *find_last(const struct strace_text *text, const char *word)
 static int add_event(struct reader *r, const struct strace_event *event)
 {
 	struct strace_log *log = r->log;
-	struct strace_event *at =
-		vector_room(log->events, log->nr_events + 1, &r->events_room,
-			    sizeof(*at));
+	struct strace_event *at = vector_room(log->events, log->nr_events + 1,
+					      &r->events_room, sizeof(*at));
 
 	if (!at)
 		return no_memory(r);
@@ -92,7 +91,9 @@ static int add_event(struct reader *r, const struct strace_event *event)
 static int add_mark(struct reader *r, enum strace_kind kind, uint32_t pid)
 {
 	const struct strace_event event = {
-		.kind = kind, .pid = pid, .line = r->line,
+		.kind = kind,
+		.pid = pid,
+		.line = r->line,
 	};
 
 	return add_event(r, &event);
@@ -101,9 +102,9 @@ static int add_mark(struct reader *r, enum strace_kind kind, uint32_t pid)
 static int add_child(struct reader *r, struct strace_child child)
 {
 	struct strace_log *log = r->log;
-	struct strace_child *at =
-		vector_room(log->children, log->nr_children + 1,
-			    &r->children_room, sizeof(*at));
+	struct strace_child *at = vector_room(log->children,
+					      log->nr_children + 1,
+					      &r->children_room, sizeof(*at));
 
 	if (!at)
 		return no_memory(r);
@@ -212,9 +213,8 @@ static int join(struct reader *r, const struct strace_text *first,
 static int lose_half(struct reader *r, struct half *half)
 {
 	static const char unknown[] = ") = ?";
-	const struct strace_text end = {
-		unknown, unknown + sizeof(unknown) - 1
-	};
+	const struct strace_text end = { unknown,
+					 unknown + sizeof(unknown) - 1 };
 	const struct half lost = take_half(r, half);
 	struct strace_event event;
 	struct strace_text whole;
@@ -234,15 +234,12 @@ static int begin_call(struct reader *r, struct strace_text text, uint32_t pid)
 {
 	struct strace_text rest = text;
 	struct strace_text name;
-	struct half *half = find_half(r, pid);
 	struct half *at;
 
 	if (!strace_take_name(&rest, &name))
 		return bad(r, "call", "it has no name");
 	if (text.end[-1] == ' ')
 		text.end--;
-	if (half && lose_half(r, half))
-		return -1;
 	at = vector_room(r->halves, r->nr_halves + 1, &r->halves_room,
 			 sizeof(*at));
 	if (!at)
@@ -265,37 +262,48 @@ static int end_call(struct reader *r, struct strace_text text, uint32_t pid)
 		text.at++;
 	name.end = text.at;
 	if (name.at == name.end || !strace_take(&text, " resumed>"))
-		return bad(r, "end of a call", "it is not like <... name "
+		return bad(r, "end of a call",
+			   "it is not like <... name "
 			   "resumed>");
 	half = find_begun(r, pid, &name);
 	if (!half)
 		return add_mark(r, STRACE_HEADLESS, pid);
 	begun = take_half(r, half);
 	if (!is_of_call(&begun, &name))
-		return trace_fail(r->error, r->line, "end of a call: the one "
+		return trace_fail(r->error, r->line,
+				  "end of a call: the one "
 				  "that began on line %u is another",
 				  begun.line);
 	strace_skip_blanks(&text);
 	err = join(r, &begun.text, &text, &whole);
-	return err ? err : whole_call(r, whole, begun.pid ? begun.pid : pid,
-				      begun.line);
+	return err ? err :
+		     whole_call(r, whole, begun.pid ? begun.pid : pid,
+				begun.line);
 }
 
-/* A call may be cut in two, or strace may have been cut short. */
+/*
+ * A call may be cut in two, or strace may have been cut short.  Who begins a
+ * call has ended the one before, even if no line says so.
+ */
 static int parse_call(struct reader *r, struct strace_text text, uint32_t pid)
 {
 	static const char *const cuts[] = {
-		"<unfinished ...>", "<detached ...>", "<pid changed to ",
+		"<unfinished ...>",
+		"<detached ...>",
+		"<pid changed to ",
 		"<ptrace(",
 	};
+	struct half *const half = find_half(r, pid);
 	const char *at = NULL;
 	struct strace_text whole, head, tail;
 	size_t i;
 	int err;
 
 	for (i = 0; i < sizeof(cuts) / sizeof(cuts[0]) && !at; i++)
-		at = ends_in(&text, ">") || !i ? find_last(&text, cuts[i])
-					       : NULL;
+		at = ends_in(&text, ">") || !i ? find_last(&text, cuts[i]) :
+						 NULL;
+	if (half && lose_half(r, half))
+		return -1;
 	if (!at)
 		return whole_call(r, text, pid, r->line);
 	head = (struct strace_text){ text.at, at };

@@ -37,7 +37,7 @@ enum strace_kind {
 	/* Not calls: */
 	STRACE_EXIT,            /* the pid is gone */
 	STRACE_ATTACHED,        /* the pid is new */
-	STRACE_HEADLESS,        /* the end of a call that began before the log */
+	STRACE_HEADLESS,        /* the end of a call begun before the log */
 };
 
 enum strace_result {

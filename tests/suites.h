@@ -16,6 +16,7 @@
 	SUITE(failures) \
 	SUITE(free) \
 	SUITE(kernel) \
+	SUITE(limits) \
 	SUITE(lock) \
 	SUITE(merge) \
 	SUITE(model) \

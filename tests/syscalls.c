@@ -124,7 +124,7 @@ void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 	if (watched(addr)) {
 		if (fails())
 			return MAP_FAILED;
-	} else if (watch.starving) {
+	} else if (watch.starving && !(flags & MAP_FIXED_NOREPLACE)) {
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}

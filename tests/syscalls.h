@@ -27,7 +27,10 @@ unsigned int syscalls_count(void);
  */
 void syscalls_fail(unsigned int number, unsigned long also, int error);
 
-/* From now on no mmap elsewhere than in the range gets memory. */
+/*
+ * From now on no mmap elsewhere than in the range gets memory.  One that must not
+ * replace, which asks whether a place is taken, gets its answer.
+ */
 void syscalls_starve(void);
 
 /* Every ioctl fails with error from now on; 0: none.  How many there were. */

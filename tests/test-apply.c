@@ -212,6 +212,18 @@ START_TEST(the_backend_loses_a_range)
 }
 END_TEST
 
+/* Nothing is put back into it. */
+START_TEST(a_map_loses_its_range)
+{
+	add_step(VMSET__UNMAP, 10, 12, 0, 1);
+	add_step(VMSET__UNMAP, 12, 38, 0, 3);
+	add_step(VMSET__MAP, 12, 38, 0, 0);
+	failing = 4;
+	error = -ENOTRECOVERABLE;
+	expect(-ENOTRECOVERABLE, "u10 u12 m12 m10 ", "12 ");
+}
+END_TEST
+
 Suite *suite_apply(void)
 {
 	Suite *suite = suite_create("apply");
@@ -228,6 +240,7 @@ Suite *suite_apply(void)
 	tcase_add_test(tcase, a_protect_fails);
 	tcase_add_test(tcase, a_joined_protect_fails);
 	tcase_add_test(tcase, the_backend_loses_a_range);
+	tcase_add_test(tcase, a_map_loses_its_range);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

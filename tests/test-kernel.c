@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "assert.h"
+#include "filemap.h"
 #include "internal.h"
 #include "layers.h"
 #include "maps.h"
@@ -215,6 +216,35 @@ START_TEST(there_is_never_a_hole)
 END_TEST
 
 /* ---- contents ---- */
+
+/* How many of the pages are in memory. */
+static size_t resident(size_t from, size_t to)
+{
+	unsigned char pages[PAGES];
+	size_t count = 0;
+
+	assert_ok(mincore((void *)at(from), (to - from) * page, pages));
+	for (size_t i = 0; i < to - from; i++)
+		count += pages[i] & 1;
+	return count;
+}
+
+/* What is unmapped or replaced goes back to the kernel at once. */
+START_TEST(memory_goes_back)
+{
+	assert_ok(map(2, 10, R | W, 0));
+	fill(2, 10, 0xaa);
+	assert_eq(resident(0, PAGES), 8);
+	assert_ok(unmap(2, 5));
+	assert_eq(resident(0, PAGES), 5);
+	assert_ok(map(5, 7, R | W, VMSET_REPLACE));
+	assert_eq(resident(0, PAGES), 3);
+	assert_ok(protect(8, 9, 0));
+	assert_eq(resident(0, PAGES), 3);
+	assert_ok(vmset_clear(set));
+	assert_eq(resident(0, PAGES), 0);
+}
+END_TEST
 
 START_TEST(fresh_memory_is_zero)
 {
@@ -473,20 +503,6 @@ END_TEST
 
 /* ---- what the kernel refuses ---- */
 
-/* vm.max_map_count, or 0 where there are more than a test should make. */
-static size_t mapping_limit(void)
-{
-	FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
-	size_t limit = 0;
-
-	if (!file)
-		return 0;
-	if (fscanf(file, "%zu", &limit) != 1 || limit > 100000)
-		limit = 0;
-	fclose(file);
-	return limit;
-}
-
 /* A call that needs one mapping more is refused, and changes nothing. */
 #define TOO_MANY(expr)                                                        \
 	do {                                                                  \
@@ -519,7 +535,7 @@ static size_t map_all_there_may_be(void)
  */
 START_TEST(mappings_are_limited)
 {
-	size_t limit = mapping_limit(), last;
+	size_t limit = maps_limit(), last;
 
 	if (tools_slow() || !limit)
 		return;
@@ -569,18 +585,12 @@ START_TEST(memory_is_limited)
 }
 END_TEST
 
-/* mseal, which C libraries of today do not have.  0 or a negative errno. */
-static int seal(uintptr_t addr, size_t size)
-{
-	return syscall(462, addr, size, 0) ? -errno : 0;
-}
-
 /* One page is sealed for ever.  So this set can never be given back. */
 START_TEST(sealed_areas_stay)
 {
 	assert_ok(map(4, 8, R | W, 0));
 	assert_ok(map(10, 12, R, 0));
-	if (seal(at(5), page))
+	if (maps_seal((struct vmset_range){ at(5), at(6) }))
 		return;
 	assert_err(unmap(0, PAGES), -EPERM);
 	assert_err(unmap(5, 6), -EPERM);
@@ -856,63 +866,10 @@ END_TEST
 
 /* ---- another backend in the same range ---- */
 
-/* Pages of a file, shared; inaccessible reserved memory where unmapped. */
-static int file_map(void *ctx, uintptr_t start, size_t size, uint32_t flags,
-		    uint64_t offset)
-{
-	const int *fd = ctx;
-
-	return mmap((void *)start, size, (int)flags, MAP_SHARED | MAP_FIXED,
-		    *fd, (off_t)offset) == MAP_FAILED ? -errno : 0;
-}
-
-static int file_unmap(void *ctx, uintptr_t start, size_t size)
-{
-	(void)ctx;
-	return mmap((void *)start, size, PROT_NONE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-		    -1, 0) == MAP_FAILED ? -errno : 0;
-}
-
-static int file_protect(void *ctx, uintptr_t start, size_t size,
-			uint32_t flags)
-{
-	(void)ctx;
-	return mprotect((void *)start, size, (int)flags) ? -errno : 0;
-}
-
-static const struct vmset_backend_ops file_ops = {
-	.size = sizeof(file_ops),
-	.map = file_map,
-	.unmap = file_unmap,
-	.protect = file_protect,
-	.promises = VMSET_BACKEND_REPLACES | VMSET_BACKEND_SPANS,
-	.flags_mask = R | W | X,
-	.name = "file",
-};
-
-/* A file whose pages hold their number. */
-static int numbered_file(size_t pages)
-{
-	FILE *file = tmpfile();
-	int fd;
-
-	assert_that(file);
-	for (size_t i = 0; i < pages; i++) {
-		for (size_t n = 0; n < page; n++)
-			fputc((int)i + 1, file);
-	}
-	assert_ok(fflush(file));
-	fd = dup(fileno(file));
-	assert_that(fd >= 0);
-	fclose(file);
-	return fd;
-}
-
 START_TEST(other_backends_share_the_range)
 {
-	int fd = numbered_file(8);
-	struct vmset_backend backend = { &file_ops, &fd };
+	int fd = filemap_file(8);
+	struct vmset_backend backend = { &filemap_ops, &fd };
 	struct vmset_area area;
 
 	assert_ok(map(0, 16, R | W, 0));
@@ -955,6 +912,7 @@ static void add_memory(TCase *tcase)
 	tcase_add_loop_test(tcase, any_size_is_as_cheap, 0, SIZES);
 	tcase_add_test(tcase, nobody_falls_in);
 	tcase_add_test(tcase, there_is_never_a_hole);
+	tcase_add_test(tcase, memory_goes_back);
 	tcase_add_test(tcase, fresh_memory_is_zero);
 	tcase_add_test(tcase, protect_keeps_contents);
 	tcase_add_test(tcase, faults_are_deadly);

