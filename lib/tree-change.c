@@ -542,8 +542,10 @@ static bool build(struct job *job, const struct vmset__splice *splice)
 /* ---- prepare, publish, discard ---- */
 
 /*
- * What an urgent change can need: three nodes in place of two at each level, and
- * a new root.
+ * What the urgent changes of one operation can need.  Together they add at most
+ * two entries, where areas are cut at its ends, so that at each level at most
+ * two nodes become more.  A change needs its nodes before it retires the old
+ * ones, and those two at most; a retired node can be used again at once.
  */
 bool vmset__tree_keep(struct vmset__tree *tree)
 {
@@ -552,9 +554,9 @@ bool vmset__tree_keep(struct vmset__tree *tree)
 	unsigned root_level = vmset__root_level(tree->root);
 	bool one_leaf = root_level == 0 && root->count + 2 <= LEAF_SLOTS;
 
-	return vmset__slab_keep(&tree->slab, VMSET__LEAF, one_leaf ? 1 : 3) &&
+	return vmset__slab_keep(&tree->slab, VMSET__LEAF, one_leaf ? 1 : 4) &&
 	       vmset__slab_keep(&tree->slab, VMSET__INNER,
-				one_leaf ? 0 : 3 * root_level + 1);
+				one_leaf ? 0 : 4 * root_level + 2);
 }
 
 int vmset__tree_prepare(struct vmset__tree *tree, struct vmset__change *change,

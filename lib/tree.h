@@ -137,7 +137,10 @@ static inline void vmset__change_init(struct vmset__change *change)
 	change->made[VMSET__LEAF] = change->made[VMSET__INNER] = NULL;
 }
 
-/* See to it that an urgent change will have its nodes.  false: no memory. */
+/*
+ * See to it that urgent changes will have their nodes: as many as there are, one
+ * after the other, that together add at most two entries.  false: no memory.
+ */
 bool vmset__tree_keep(struct vmset__tree *tree);
 
 /*

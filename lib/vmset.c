@@ -175,24 +175,16 @@ static int gather(struct op *op, struct vmset_range range)
 
 /* ---- what cannot be undone ---- */
 
-struct losses {
-	struct op *op;
-	/* What could not be marked piece by piece, for want of memory. */
-	struct vmset_range hull;
-	const struct vmset_backend *backend;
-};
-
 /*
  * Mark a range as lost.  Needs no memory for what is inside it: the plan gets
  * only the entries at its ends.
  */
-static int mark_lost(struct vmset *set, struct vmset_range range,
-		     const struct vmset_backend *backend, bool urgent)
+static void mark_lost(struct vmset *set, struct vmset_range range,
+		      const struct vmset_backend *backend)
 {
 	struct vmset__splice splice, inside = { .low_end = UINTPTR_MAX };
 	struct vmset_area entry;
 	struct op op;
-	int rc;
 
 	op_init(&op, set);
 	seek_touching(&op.change.left, set, range.start);
@@ -212,7 +204,7 @@ static int mark_lost(struct vmset *set, struct vmset_range range,
 	}
 	vmset__plan_lost(&op.plan, range, backend);
 	if (!vmset__plan_splice(&op.plan, &splice))
-		return 0;
+		return;
 	if (inside.high_end) {
 		splice.cut.start = vmset__min(splice.cut.start,
 					      inside.cut.start);
@@ -222,33 +214,18 @@ static int mark_lost(struct vmset *set, struct vmset_range range,
 					     inside.high_end);
 		splice.len_change += inside.len_change;
 	}
-	rc = vmset__tree_prepare(&set->tree, &op.change, &splice, urgent);
-	if (!rc)
+	/* With the nodes that were kept this cannot fail. */
+	if (!vmset__tree_prepare(&set->tree, &op.change, &splice, true))
 		vmset__tree_publish(&set->tree, &op.change);
-	return rc;
 }
 
-/*
- * The nodes of the change that has come to nothing, and those that each mark
- * retires, will mostly do for the next mark.
- */
 static void on_lost(struct vmset_range range,
 		    const struct vmset_backend *backend, void *arg)
 {
-	struct losses *losses = arg;
-	struct vmset *set = losses->op->set;
-	struct vmset_range *hull = &losses->hull;
+	struct op *op = arg;
 
-	vmset__tree_discard(&set->tree, &losses->op->change);
-	if (!mark_lost(set, range, backend, false) ||
-	    (vmset__tree_keep(&set->tree) &&
-	     !mark_lost(set, range, backend, true)))
-		return;
-	if (vmset__range_is_empty(*hull))
-		*hull = range;
-	hull->start = vmset__min(hull->start, range.start);
-	hull->end = vmset__max(hull->end, range.end);
-	losses->backend = backend;
+	vmset__tree_discard(&op->set->tree, &op->change);
+	mark_lost(op->set, range, backend);
 }
 
 /* ---- from plan to publication ---- */
@@ -256,7 +233,6 @@ static void on_lost(struct vmset_range range,
 static int carry_out(struct op *op)
 {
 	struct vmset__tree *tree = &op->set->tree;
-	struct losses losses = { .op = op };
 	struct vmset__splice splice;
 	bool change = vmset__plan_splice(&op->plan, &splice);
 	int rc;
@@ -266,14 +242,11 @@ static int carry_out(struct op *op)
 	    (change &&
 	     vmset__tree_prepare(tree, &op->change, &splice, false)))
 		return vmset__why_no_memory();
-	rc = vmset__apply(&op->plan, on_lost, &losses);
+	rc = vmset__apply(&op->plan, on_lost, op);
 	if (rc)
 		vmset__tree_discard(tree, &op->change);
 	else if (change)
 		vmset__tree_publish(tree, &op->change);
-	/* With the nodes that were kept this cannot fail. */
-	if (!vmset__range_is_empty(losses.hull))
-		mark_lost(op->set, losses.hull, losses.backend, true);
 	return rc;
 }
 

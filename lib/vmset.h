@@ -63,10 +63,8 @@
  * failed too, and nobody knows what holds in that part of the range.  The
  * part becomes *lost*: it is in no area, every placement avoids it, mapping,
  * protecting or updating it fails with -ENOTRECOVERABLE, and vmset_dump and
- * vmset_verify show it.  All else is as it was before the call; only if there
- * is no memory to mark several such parts, what lies between them is given up
- * with them.  Unmapping the range, if the backend now agrees, makes it free
- * again.
+ * vmset_verify show it.  All else is as it was before the call.  Unmapping the
+ * range, if the backend now agrees, makes it free again.
  *
  *
  * Threads, signals, fork

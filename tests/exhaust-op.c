@@ -427,7 +427,7 @@ static void each_placement(struct each *each)
 
 	for (size_t size = 0; size <= space->units + 1; size++) {
 		each->op = (struct op){ .call = OP_ALLOC, .size = size,
-					.like.kind = AREA };
+			.like = { .kind = AREA, .flags = world_flags[0] } };
 		emit(each);
 		each->op = (struct op){ .call = OP_FIND_FREE, .size = size };
 		each_align(each, true);

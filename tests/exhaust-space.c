@@ -57,7 +57,7 @@ void space_explore(const struct space *space, enum thoroughness thorough,
 		op_for_each(space, trial_every_way, &trial);
 	}
 	if (wanted && wanted != states.n)
-		trial_fail(&trial, "there are more states than were reached");
+		trial_fail(&trial, "as many states as there are were not reached");
 	trial_end(&trial);
 	states_free(&states);
 	*counts = trial.counts;
