@@ -542,39 +542,64 @@ static bool build(struct job *job, const struct vmset__splice *splice)
 /* ---- prepare, publish, discard ---- */
 
 /*
- * What the urgent changes of one operation can need.  Together they add at most
- * two entries, where areas are cut at its ends, so that at each level at most
- * two nodes become more.  A change needs its nodes before it retires the old
- * ones, and those two at most; a retired node can be used again at once.
+ * How many nodes a level needs to be kept for the urgent changes of one
+ * operation.  Together they add at most two entries, where areas are cut at its
+ * ends, so that at most two nodes become more.  A change needs its nodes before
+ * it retires the old ones, and those are two at most; a retired node can be
+ * used again at once.
  */
+#define FOR_URGENT 4
+
+/* The same, and two more for a change that adds nothing. */
+#define FOR_MORE (FOR_URGENT + 2)
+
+/* For a tree with this root.  While it is one leaf with room, that is copied. */
+static bool keep(struct vmset__tree *tree, uintptr_t root, unsigned a_level)
+{
+	unsigned level = vmset__root_level(root);
+	const struct vmset__node *node = node_of(vmset__root_node(root));
+
+	if (level == 0 && node->count + 2 <= LEAF_SLOTS)
+		return vmset__slab_keep(&tree->slab, VMSET__LEAF,
+					a_level == FOR_URGENT ? 1 : 2);
+	return vmset__slab_keep(&tree->slab, VMSET__LEAF, a_level) &&
+	       vmset__slab_keep(&tree->slab, VMSET__INNER,
+				a_level * level + 2);
+}
+
 bool vmset__tree_keep(struct vmset__tree *tree)
 {
-	const struct vmset__node *root =
-		node_of(vmset__root_node(tree->root));
-	unsigned root_level = vmset__root_level(tree->root);
-	bool one_leaf = root_level == 0 && root->count + 2 <= LEAF_SLOTS;
+	return keep(tree, tree->root, FOR_URGENT);
+}
 
-	return vmset__slab_keep(&tree->slab, VMSET__LEAF, one_leaf ? 1 : 4) &&
-	       vmset__slab_keep(&tree->slab, VMSET__INNER,
-				one_leaf ? 0 : 4 * root_level + 2);
+/* See to it that there will be nodes when the change is published, too. */
+static bool keep_after(struct vmset__tree *tree,
+		       const struct vmset__change *change,
+		       enum vmset__need need)
+{
+	bool new_root = change->slot == &tree->root;
+
+	return need == VMSET__URGENT ||
+	       keep(tree, new_root ? change->fresh : tree->root,
+		    need == VMSET__FREEING ? FOR_URGENT : FOR_MORE);
 }
 
 int vmset__tree_prepare(struct vmset__tree *tree, struct vmset__change *change,
-			const struct vmset__splice *splice, bool urgent)
+			const struct vmset__splice *splice,
+			enum vmset__need need)
 {
-	struct job job = { .tree = tree, .change = change, .urgent = urgent };
+	struct job job = { .tree = tree, .change = change,
+			   .urgent = need != VMSET__GROWING };
 
 	vmset__change_init(change);
 	change->len_change = splice->len_change;
 	vmset__cursor_route(&change->left, tree, splice->low_end - 1);
 	vmset__cursor_route(&change->right, tree, splice->high_end - 1);
-	if (!urgent && !vmset__tree_keep(tree))
-		return -ENOMEM;
 	if (change->left.level) {
 		change->low[0] = change->left.path[1].at;
 		change->high[0] = change->right.path[1].at;
 	}
-	if (build(&job, splice))
+	if (build(&job, splice) && keep_after(tree, change, need))
 		return 0;
 	vmset__tree_discard(tree, change);
 	return -ENOMEM;

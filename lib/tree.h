@@ -137,18 +137,27 @@ static inline void vmset__change_init(struct vmset__change *change)
 	change->made[VMSET__LEAF] = change->made[VMSET__INNER] = NULL;
 }
 
+/* What a change is for, when memory is short. */
+enum vmset__need {
+	VMSET__GROWING,         /* leaves enough for the others */
+	VMSET__FREEING,         /* adds no entry; leaves enough for urgent ones */
+	VMSET__URGENT           /* cannot fail */
+};
+
 /*
- * See to it that urgent changes will have their nodes: as many as there are, one
- * after the other, that together add at most two entries.  false: no memory.
+ * See to it that urgent changes will have their nodes: as many changes as there
+ * are, one after the other, that together add at most two entries.  false: no
+ * memory.
  */
 bool vmset__tree_keep(struct vmset__tree *tree);
 
 /*
- * 0 or -ENOMEM.  urgent: use the nodes that were kept for it.  Unless urgent, it
- * also keeps some for a later urgent change.
+ * 0 or -ENOMEM.  What is prepared can be published or discarded.  Either way
+ * there are nodes for urgent changes.
  */
 int vmset__tree_prepare(struct vmset__tree *tree, struct vmset__change *change,
-			const struct vmset__splice *splice, bool urgent);
+			const struct vmset__splice *splice,
+			enum vmset__need need);
 void vmset__tree_publish(struct vmset__tree *tree,
 			 const struct vmset__change *change);
 void vmset__tree_discard(struct vmset__tree *tree,

@@ -215,7 +215,8 @@ static void mark_lost(struct vmset *set, struct vmset_range range,
 		splice.len_change += inside.len_change;
 	}
 	/* With the nodes that were kept this cannot fail. */
-	if (!vmset__tree_prepare(&set->tree, &op.change, &splice, true))
+	if (!vmset__tree_prepare(&set->tree, &op.change, &splice,
+				 VMSET__URGENT))
 		vmset__tree_publish(&set->tree, &op.change);
 }
 
@@ -235,12 +236,14 @@ static int carry_out(struct op *op)
 	struct vmset__tree *tree = &op->set->tree;
 	struct vmset__splice splice;
 	bool change = vmset__plan_splice(&op->plan, &splice);
+	enum vmset__need need = op->plan.fresh_n > op->plan.old_n ?
+					VMSET__GROWING : VMSET__FREEING;
 	int rc;
 
 	vmset__change_init(&op->change);
 	if ((op->plan.steps_n && !vmset__tree_keep(tree)) ||
 	    (change &&
-	     vmset__tree_prepare(tree, &op->change, &splice, false)))
+	     vmset__tree_prepare(tree, &op->change, &splice, need)))
 		return vmset__why_no_memory();
 	rc = vmset__apply(&op->plan, on_lost, op);
 	if (rc)

@@ -691,6 +691,30 @@ START_TEST(lost_ranges_of_equal_maps_need_no_memory)
 }
 END_TEST
 
+/*
+ * No memory is left for one area more.  Still every area can be unmapped, in any
+ * order, down to an empty set.
+ */
+START_TEST(unmapping_needs_no_memory)
+{
+	const size_t strides[] = { 1, 7, 31, 97 };
+	size_t count, stride = strides[_i % 4];
+	struct layers layers;
+
+	layers_open(&layers, (struct layers_config){ .bounds = { 0, 0x4000 } });
+	syscalls_watch((struct vmset_range){ 0, 0 });
+	count = fill_up(layers.set, _i < 4 ? 60 : 700);
+	while (count % stride == 0 && stride > 1)
+		count--;
+	for (size_t i = 0; i < count; i++) {
+		assert_ok(vmset_unmap(layers.set, 4 * (i * stride % count), 3));
+		assert_that(!vmset__check(layers.set));
+	}
+	syscalls_stop();
+	layers_close(&layers);
+}
+END_TEST
+
 /* ---- the kernel ---- */
 
 #define PAGES 16
@@ -888,6 +912,7 @@ Suite *suite_failures(void)
 	tcase_add_loop_test(tcase, lost_ranges_need_no_memory, 0,
 			    2 * (MOCK_PROMISES + 1));
 	tcase_add_test(tcase, lost_ranges_of_equal_maps_need_no_memory);
+	tcase_add_loop_test(tcase, unmapping_needs_no_memory, 0, 8);
 	tcase_add_test(tcase, kernel_ranges_can_be_lost);
 	suite_add_tcase(suite, tcase);
 	return suite;

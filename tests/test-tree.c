@@ -118,7 +118,8 @@ static int prepare(struct vmset__change *change, size_t at, size_t old,
 		splice.high_end = high > splice.high_end ? high :
 							   splice.high_end;
 	}
-	return vmset__tree_prepare(&tree, change, &splice, false);
+	return vmset__tree_prepare(&tree, change, &splice,
+				   VMSET__GROWING);
 }
 
 static void splice(size_t at, size_t old, const struct vmset_area *fresh,
