@@ -59,12 +59,35 @@ static int replace(uintptr_t start, size_t size, int prot)
 	return -ENOTRECOVERABLE;
 }
 
+/*
+ * What becomes of an area in a child is done there, when there is one.  To
+ * madvise it now would cut kernel areas, and a reservation would get holes.
+ */
+static bool fork_flags_used;
+
+static uint32_t rights(uint32_t flags)
+{
+	if (flags & VMSET_FORK_FLAGS)
+		__atomic_store_n(&fork_flags_used, true, __ATOMIC_RELAXED);
+	return flags & ~VMSET_FORK_FLAGS;
+}
+
+bool vmset__kernel_knows_forks(void)
+{
+	return __atomic_load_n(&fork_flags_used, __ATOMIC_RELAXED);
+}
+
+void vmset__kernel_wipe(struct vmset_range range)
+{
+	madvise((void *)range.start, vmset__range_size(range), MADV_DONTNEED);
+}
+
 static int kernel_map(void *ctx, uintptr_t start, size_t size, uint32_t flags,
 		      uint64_t offset)
 {
 	(void)ctx;
 	(void)offset;
-	return replace(start, size, (int)flags);
+	return replace(start, size, (int)rights(flags));
 }
 
 /* Memory without rights cannot be told from what is only reserved. */
@@ -232,6 +255,7 @@ static int kernel_protect(void *ctx, uintptr_t start, size_t size,
 	int rc;
 
 	(void)ctx;
+	flags = rights(flags);
 	if (!mprotect((void *)start, size, (int)flags))
 		return 0;
 	rc = error_of(errno);
@@ -247,7 +271,7 @@ static const struct vmset_backend_ops kernel_ops = {
 	.protect = kernel_protect,
 	.promises = VMSET_BACKEND_REPLACES | VMSET_BACKEND_SPANS |
 		    VMSET_BACKEND_JOINS | VMSET_BACKEND_DISCARDS,
-	.flags_mask = VMSET_READ | VMSET_WRITE | VMSET_EXEC,
+	.flags_mask = VMSET_READ | VMSET_WRITE | VMSET_EXEC | VMSET_FORK_FLAGS,
 	.query = kernel_query,
 	.name = "kernel",
 };

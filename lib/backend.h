@@ -10,8 +10,25 @@
 
 #include "vmset.h"
 
-/* Anonymous private memory in a reservation.  It has no state. */
+/* Anonymous private memory in a reservation. */
 extern const struct vmset_backend vmset__kernel_backend;
+
+/* What its areas may have in flags beside rights: VMSET_DONTFORK and so on. */
+#define VMSET_FORK_FLAGS (VMSET_DONTFORK | VMSET_WIPEONFORK)
+
+/* Whether any area ever had them. */
+bool vmset__kernel_knows_forks(void);
+
+/* Make its memory in the range, all of it mapped, read as zeros. */
+void vmset__kernel_wipe(struct vmset_range range);
+
+/* The part of flags that a backend's query can tell. */
+static inline uint32_t vmset__told_flags(const struct vmset_backend *backend,
+					 uint32_t flags)
+{
+	return backend == &vmset__kernel_backend ? flags & ~VMSET_FORK_FLAGS :
+						   flags;
+}
 
 #define VMSET_BACKEND_HAS(ops, member)                                 \
 	((ops)->size >= offsetof(struct vmset_backend_ops, member) +   \

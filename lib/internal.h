@@ -6,12 +6,14 @@
 #ifndef VMSET_INTERNAL_H
 #define VMSET_INTERNAL_H
 
+#include "fork.h"
 #include "lock.h"
 #include "tree.h"
 #include "vmset.h"
 
 struct vmset {
-	struct vmset__lock lock;
+	struct vmset__lock lock;        /* see vmset__hold */
+	struct vmset__member member;
 	/* Never change. */
 	struct vmset_range bounds;
 	size_t granule;

@@ -15,6 +15,9 @@ vmset_sources = \
 	lib/dump.c \
 	lib/dump.h \
 	lib/entry.h \
+	lib/fork.c \
+	lib/fork.h \
+	lib/futex.h \
 	lib/internal.h \
 	lib/kernel-map.c \
 	lib/kernel-map.h \

@@ -6,13 +6,14 @@
 #include "lock.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <pthread.h>
-#include <stdbool.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+#include "futex.h"
 
 #define SLEEPERS ((uintptr_t)1)
+
+/* Owned by no thread that there is. */
+#define ABANDONED (~SLEEPERS)
 
 static uintptr_t self(void)
 {
@@ -34,7 +35,12 @@ static bool take(struct vmset__lock *lock, uintptr_t *seen, uintptr_t owner)
 {
 	*seen = 0;
 	return __atomic_compare_exchange_n(&lock->word, seen, owner, false,
-					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+static uintptr_t owner_of(const struct vmset__lock *lock)
+{
+	return __atomic_load_n(&lock->word, __ATOMIC_SEQ_CST) & ~SLEEPERS;
 }
 
 int vmset__lock(struct vmset__lock *lock)
@@ -44,6 +50,8 @@ int vmset__lock(struct vmset__lock *lock)
 	while (!take(lock, &seen, owner)) {
 		if ((seen & ~SLEEPERS) == self())
 			return -EDEADLK;
+		if ((seen & ~SLEEPERS) == ABANDONED)
+			return -ENOTRECOVERABLE;
 		/*
 		 * From now on this thread cannot know whether others sleep, so
 		 * it takes the lock with the bit set.
@@ -55,15 +63,30 @@ int vmset__lock(struct vmset__lock *lock)
 						 __ATOMIC_RELAXED,
 						 __ATOMIC_RELAXED))
 			continue;
-		syscall(SYS_futex, futex_of(lock), FUTEX_WAIT_PRIVATE,
-			(uint32_t)(seen | SLEEPERS), NULL, NULL, 0);
+		vmset__futex_wait(futex_of(lock), (uint32_t)(seen | SLEEPERS),
+				  NULL);
 	}
 	return 0;
 }
 
 void vmset__unlock(struct vmset__lock *lock)
 {
-	if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) & SLEEPERS)
-		syscall(SYS_futex, futex_of(lock), FUTEX_WAKE_PRIVATE, 1, NULL,
-			NULL, 0);
+	if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_SEQ_CST) & SLEEPERS)
+		vmset__futex_wake(futex_of(lock), 1);
+}
+
+bool vmset__lock_is_own(const struct vmset__lock *lock)
+{
+	return owner_of(lock) == self();
+}
+
+bool vmset__lock_is_taken(const struct vmset__lock *lock)
+{
+	return owner_of(lock) != 0;
+}
+
+void vmset__lock_reset(struct vmset__lock *lock, bool abandoned)
+{
+	__atomic_store_n(&lock->word, abandoned ? ABANDONED : 0,
+			 __ATOMIC_RELEASE);
 }

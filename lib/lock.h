@@ -11,6 +11,7 @@
 #ifndef VMSET_LOCK_H
 #define VMSET_LOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct vmset__lock {
@@ -18,8 +19,22 @@ struct vmset__lock {
 	uintptr_t word;
 };
 
-/* 0, or -EDEADLK if the calling thread has the lock already. */
+/*
+ * 0; -EDEADLK if the calling thread has the lock already; -ENOTRECOVERABLE if
+ * nobody will ever have it again.
+ */
 int vmset__lock(struct vmset__lock *lock);
 void vmset__unlock(struct vmset__lock *lock);
+
+bool vmset__lock_is_own(const struct vmset__lock *lock);
+
+/* In one order with all that takes and frees locks. */
+bool vmset__lock_is_taken(const struct vmset__lock *lock);
+
+/*
+ * In the child of a fork: the owner does not exist.  abandoned: so what it
+ * protects stays as it is for ever, else it is free.
+ */
+void vmset__lock_reset(struct vmset__lock *lock, bool abandoned);
 
 #endif /* VMSET_LOCK_H */

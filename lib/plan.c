@@ -220,6 +220,12 @@ static bool adjoin(const struct vmset__plan *plan, size_t i)
 	       a->backend == b->backend;
 }
 
+/* What the kernel tells areas apart by. */
+static uint32_t rights(const struct vmset_area *area)
+{
+	return vmset__told_flags(area->backend, area->flags);
+}
+
 /*
  * Whether a protect of old[from .. to) in the range cuts a kernel area in two at
  * one of its ends: an area that goes on there, or an equal neighbour.  Rights
@@ -232,10 +238,16 @@ static bool splits(const struct vmset__plan *plan, struct vmset_range range,
 	const struct vmset_area *last = &plan->old[to - 1];
 
 	return first->start < range.start || range.end < last->end ||
-	       first->flags == 0 || last->flags == 0 ||
+	       rights(first) == 0 || rights(last) == 0 ||
 	       (from && adjoin(plan, from - 1) &&
-		first[-1].flags == first->flags) ||
-	       (adjoin(plan, to - 1) && last[1].flags == last->flags);
+		rights(&first[-1]) == rights(first)) ||
+	       (adjoin(plan, to - 1) && rights(&last[1]) == rights(last));
+}
+
+bool vmset__step_splits(const struct vmset__plan *plan,
+			const struct vmset__step *step)
+{
+	return splits(plan, step->range, step->from, step->to);
 }
 
 /*

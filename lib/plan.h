@@ -73,6 +73,10 @@ bool vmset__plan_splice(const struct vmset__plan *plan,
 struct vmset_range vmset__step_part(const struct vmset__step *step,
 				    const struct vmset_area *old);
 
+/* Whether a protect of a joining backend's cuts a kernel area at an end. */
+bool vmset__step_splits(const struct vmset__plan *plan,
+			const struct vmset__step *step);
+
 /* Whether a and b, in this order, can be one entry. */
 bool vmset__can_join(const struct vmset_area *a, const struct vmset_area *b);
 

@@ -81,15 +81,22 @@ static void read_entry(const struct vmset__leaf *leaf, unsigned i,
 	};
 }
 
+/* What a reader is after: up to max entries in a row, but not those to skip. */
+struct quest {
+	vmset__skip_fn *skip;
+	struct vmset_area *entries;
+	size_t max, n;
+};
+
 enum outcome { FOUND, NONE, GO_ON, OVERTAKEN };
 
 /*
  * Look in the leaf to which *addr leads.  GO_ON: there is nothing, but there
  * is a leaf behind it, and *addr now leads there.
  */
-static enum outcome read_leaf(const struct vmset__tree *tree, uintptr_t epoch,
-			      uintptr_t *addr, vmset__skip_fn *skip,
-			      struct vmset_area *entry)
+static inline enum outcome read_leaf(const struct vmset__tree *tree,
+				     uintptr_t epoch, uintptr_t *addr,
+				     struct quest *quest)
 {
 	uintptr_t root = vmset__load_acquire(&tree->root);
 	uintptr_t node = vmset__root_node(root), behind = *addr;
@@ -115,44 +122,59 @@ static enum outcome read_leaf(const struct vmset__tree *tree, uintptr_t epoch,
 		return OVERTAKEN;
 	leaf = vmset__leaf(node);
 	count = vmset__load(&leaf->node.count);
-	for (i = vmset__count_le(leaf->end, LEAF_SLOTS, *addr); i < count;
-	     i++) {
-		read_entry(leaf, i, entry);
-		if (overtaken(tree, epoch))
-			return OVERTAKEN;
-		if (!skip || !skip(entry))
-			return FOUND;
+	quest->n = 0;
+	for (i = vmset__count_le(leaf->end, LEAF_SLOTS, *addr);
+	     i < count && quest->n < quest->max; i++) {
+		read_entry(leaf, i, &quest->entries[quest->n]);
+		if (!quest->skip || !quest->skip(&quest->entries[quest->n]))
+			quest->n++;
 	}
 	if (overtaken(tree, epoch))
 		return OVERTAKEN;
+	if (quest->n)
+		return FOUND;
 	*addr = behind;
 	return last ? NONE : GO_ON;
 }
 
-bool vmset__tree_read(const struct vmset__tree *tree, uintptr_t addr,
-		      vmset__skip_fn *skip, struct vmset_area *entry)
+static inline size_t read_entries(const struct vmset__tree *tree,
+				  uintptr_t addr, struct quest *quest)
 {
 	for (;;) {
 		uintptr_t epoch = vmset__load_acquire(&tree->slab.epoch);
 		uintptr_t from = addr;
-		enum outcome outcome = read_leaf(tree, epoch, &from, skip,
-						 entry);
+		enum outcome outcome = read_leaf(tree, epoch, &from, quest);
 
 		if (outcome == GO_ON) {
 			uintptr_t number = read_version(tree).number;
 
 			from = addr;
 			do {
-				outcome = read_leaf(tree, epoch, &from, skip,
-						    entry);
+				outcome = read_leaf(tree, epoch, &from, quest);
 			} while (outcome == GO_ON);
 			vmset__fence_acquire();
 			if (read_version(tree).number != number)
 				continue;
 		}
 		if (outcome != OVERTAKEN)
-			return outcome == FOUND;
+			return quest->n;
 	}
+}
+
+bool vmset__tree_read(const struct vmset__tree *tree, uintptr_t addr,
+		      vmset__skip_fn *skip, struct vmset_area *entry)
+{
+	struct quest quest = { .skip = skip, .entries = entry, .max = 1 };
+
+	return read_entries(tree, addr, &quest);
+}
+
+size_t vmset__tree_read_run(const struct vmset__tree *tree, uintptr_t addr,
+			    struct vmset_area *entries, size_t max)
+{
+	struct quest quest = { .entries = entries, .max = max };
+
+	return read_entries(tree, addr, &quest);
 }
 
 /* ---- the writer's cursor ---- */

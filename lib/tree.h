@@ -74,6 +74,13 @@ typedef bool vmset__skip_fn(const struct vmset_area *entry);
 bool vmset__tree_read(const struct vmset__tree *tree, uintptr_t addr,
 		      vmset__skip_fn *skip, struct vmset_area *entry);
 
+/*
+ * The entries with end > addr, from the lowest on: those in one leaf, and at most
+ * max.  Returns how many; 0 if there is none.
+ */
+size_t vmset__tree_read_run(const struct vmset__tree *tree, uintptr_t addr,
+			    struct vmset_area *entries, size_t max);
+
 /* The length, which is what the changes' len_change add up to. */
 size_t vmset__tree_read_len(const struct vmset__tree *tree);
 

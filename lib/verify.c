@@ -49,6 +49,12 @@ static bool claims_area(const struct claim *claim)
 	return claim->entry.backend && vmset__is_area(&claim->entry);
 }
 
+/* The flags that a query should tell of an area. */
+static uint32_t claimed_flags(const struct claim *claim)
+{
+	return vmset__told_flags(claim->entry.backend, claim->entry.flags);
+}
+
 static bool claims_lost(const struct claim *claim)
 {
 	return claim->entry.backend &&
@@ -72,7 +78,7 @@ static int ask_kernel(struct walk *walk, uintptr_t addr,
 	answer->end = area.range.end;
 	answer->flags = *whole ? area.flags : 0;
 	answer->mapped = answer->flags ||
-			 (*whole && claims_area(claim) && !claim->entry.flags);
+			 (*whole && claims_area(claim) && !claimed_flags(claim));
 	return 0;
 }
 
@@ -110,7 +116,7 @@ static int compare(struct walk *walk, uintptr_t addr, uintptr_t *end,
 		return rc;
 	*first = (struct vmset_mismatch){
 		.addr = addr,
-		.expected = claims_area(&claim) ? claim.entry.flags : 0,
+		.expected = claims_area(&claim) ? claimed_flags(&claim) : 0,
 		.expected_mapped = claims_area(&claim) || !whole,
 		.actual = answer.mapped ? answer.flags : 0,
 		.actual_mapped = answer.mapped,

@@ -309,11 +309,9 @@ static void ask(struct vmset__plan *plan, struct vmset_range range,
 static bool cuts_nothing(const struct vmset__plan *plan)
 {
 	const struct vmset__step *step = plan->steps;
-	const struct vmset_area *old = &plan->old[step->from];
 
 	return plan->steps_n == 1 && step->to - step->from == 1 &&
-	       plan->merge && old->flags &&
-	       vmset__range_contains(step->range, vmset__entry_range(old));
+	       !vmset__step_splits(plan, step);
 }
 
 /*
@@ -407,6 +405,27 @@ static int clear_locked(struct vmset *set, const struct vmset_backend *except)
 
 /* ---- sets ---- */
 
+/*
+ * What areas of the kernel's are to be in the child of a fork.  Where memory is
+ * missing to drop one, its contents go at least.
+ */
+static void in_child(struct vmset *set)
+{
+	struct vmset_range range = { 0, set->bounds.start };
+	struct vmset_area area;
+
+	if (!set->reserved || !vmset__kernel_knows_forks())
+		return;
+	while (vmset__tree_read(&set->tree, range.end, NULL, &area)) {
+		range = vmset__entry_range(&area);
+		if (area.backend != set->backend ||
+		    !(area.flags & VMSET_FORK_FLAGS) ||
+		    (area.flags & VMSET_DONTFORK && !unmap_locked(set, range)))
+			continue;
+		vmset__kernel_wipe(range);
+	}
+}
+
 static int make(struct vmset **set, const struct vmset_config *config,
 		bool reserved)
 {
@@ -422,7 +441,9 @@ static int make(struct vmset **set, const struct vmset_config *config,
 	made->backend = config->backend;
 	made->options = config->options;
 	made->reserved = reserved;
-	if (!vmset__tree_init(&made->tree)) {
+	if (!vmset__tree_init(&made->tree) ||
+	    !vmset__enrol(made, in_child)) {
+		slab = made->tree.slab;
 		vmset__slab_fini(&slab);
 		return vmset__why_no_memory();
 	}
@@ -484,14 +505,15 @@ int vmset_destroy(struct vmset *set)
 
 	if (!set)
 		return 0;
-	rc = vmset__lock(&set->lock);
+	rc = vmset__hold(set);
 	if (rc)
 		return rc;
 	rc = tear_down(set);
 	if (rc) {
-		vmset__unlock(&set->lock);
+		vmset__release(set);
 		return rc;
 	}
+	vmset__withdraw(set);
 	/* The set lives in the slab. */
 	slab = set->tree.slab;
 	vmset__slab_fini(&slab);
@@ -508,11 +530,11 @@ static int map_checked(struct vmset *set, const struct vmset_area *area,
 	if (how & ~VMSET_REPLACE || !vmset__knows_flags(area->backend,
 							area->flags))
 		return -EINVAL;
-	rc = vmset__lock(&set->lock);
+	rc = vmset__hold(set);
 	if (rc)
 		return rc;
 	rc = map_locked(set, area, 0, 0, how & VMSET_REPLACE);
-	vmset__unlock(&set->lock);
+	vmset__release(set);
 	return rc;
 }
 
@@ -575,11 +597,11 @@ int vmset_unmap(struct vmset *set, uintptr_t start, size_t size)
 		return -EINVAL;
 	if (vmset__range_is_empty(range))
 		return 0;
-	rc = vmset__lock(&set->lock);
+	rc = vmset__hold(set);
 	if (rc)
 		return rc;
 	rc = unmap_locked(set, range);
-	vmset__unlock(&set->lock);
+	vmset__release(set);
 	return rc;
 }
 
@@ -593,11 +615,11 @@ int vmset_update(struct vmset *set, uintptr_t start, size_t size,
 		return -EINVAL;
 	if (vmset__range_is_empty(range))
 		return -ENOENT;
-	rc = vmset__lock(&set->lock);
+	rc = vmset__hold(set);
 	if (rc)
 		return rc;
 	rc = update_locked(set, range, fn, arg);
-	vmset__unlock(&set->lock);
+	vmset__release(set);
 	return rc;
 }
 
@@ -620,11 +642,11 @@ int vmset_clear(struct vmset *set)
 
 	if (!set)
 		return -EINVAL;
-	rc = vmset__lock(&set->lock);
+	rc = vmset__hold(set);
 	if (rc)
 		return rc;
 	rc = clear_locked(set, NULL);
-	vmset__unlock(&set->lock);
+	vmset__release(set);
 	return rc;
 }
 
@@ -671,11 +693,11 @@ int vmset_alloc(struct vmset *set, size_t size, uint32_t flags,
 	};
 	rc = vmset__wish_check(set, &wish);
 	if (!rc)
-		rc = vmset__lock(&set->lock);
+		rc = vmset__hold(set);
 	if (rc)
 		return rc;
 	rc = alloc_locked(set, &wish, flags, start);
-	vmset__unlock(&set->lock);
+	vmset__release(set);
 	return rc;
 }
 
@@ -693,11 +715,11 @@ int vmset_find_free_area(const struct vmset *set, uintptr_t hint, size_t size,
 		return -EINVAL;
 	rc = vmset__wish_check(set, &wish);
 	if (!rc)
-		rc = vmset__lock(&own(set)->lock);
+		rc = vmset__hold(own(set));
 	if (rc)
 		return rc;
 	rc = vmset__place(own(set), &wish, start);
-	vmset__unlock(&own(set)->lock);
+	vmset__release(own(set));
 	return rc;
 }
 
@@ -735,6 +757,35 @@ int vmset_find(const struct vmset *set, uintptr_t addr,
 	if (area)
 		*area = entry;
 	return 0;
+}
+
+int vmset_iter_init(struct vmset_iter *iter, const struct vmset *set,
+		    uintptr_t addr)
+{
+	if (!iter || !set)
+		return -EINVAL;
+	iter->set = set;
+	iter->addr = addr;
+	iter->at = iter->n = 0;
+	return 0;
+}
+
+bool vmset_iter_fill(struct vmset_iter *iter)
+{
+	size_t n, areas = 0;
+
+	do {
+		n = vmset__tree_read_run(&iter->set->tree, iter->addr,
+					 iter->areas, VMSET_ITER_AREAS);
+		if (n)
+			iter->addr = iter->areas[n - 1].end;
+		for (size_t i = 0; i < n; i++)
+			if (!is_hidden(&iter->areas[i]))
+				iter->areas[areas++] = iter->areas[i];
+	} while (n && !areas);
+	iter->at = 0;
+	iter->n = areas;
+	return areas;
 }
 
 bool vmset_overlaps(const struct vmset *set, uintptr_t start, size_t size)
@@ -778,10 +829,10 @@ int vmset_verify(const struct vmset *set, struct vmset_mismatch *first)
 
 	if (!set)
 		return -EINVAL;
-	rc = vmset__lock(&own(set)->lock);
+	rc = vmset__hold(own(set));
 	if (rc)
 		return rc;
 	rc = vmset__verify(set, first ? first : &ignored);
-	vmset__unlock(&own(set)->lock);
+	vmset__release(own(set));
 	return rc;
 }

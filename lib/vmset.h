@@ -69,7 +69,7 @@
  *
  * Threads, signals, fork
  * ----------------------
- * Readers are vmset_find, vmset_next, vmset_overlaps, vmset_len,
+ * Readers are vmset_find, vmset_next, vmset_iter_…, vmset_overlaps, vmset_len,
  * vmset_is_empty, vmset_bounds and vmset_granule.  They take no lock, store
  * nothing that others see and call nothing, so any thread may call them at
  * any time, and so may a signal handler, also one that interrupted a writer
@@ -87,8 +87,20 @@
  * vmset_dump takes no lock.  vmset_create, vmset_reserve and vmset_destroy
  * need what any constructor and destructor need: nobody else uses the set.
  *
- * The child of a fork has the parent's sets.  It may use those that no other
- * thread of the parent was changing at the moment of the fork.
+ * The child of a fork has the parent's sets and may use all of them at once,
+ * whichever thread forked and whatever the others were doing.  A fork waits
+ * until no set is being changed by another thread; until it is done, changes
+ * wait.  A backend, an update function or a signal handler may fork while its own
+ * thread changes a set: that goes on, in the parent and in the child.  But as
+ * others may be waiting for that set, such a fork waits for them a second at
+ * most.  A set that is still being changed then can be read in the child, and
+ * changing it is -ENOTRECOVERABLE.
+ * Memory in areas is copied, shared or left out as the backend's mappings are; see
+ * VMSET_DONTFORK.  vfork, _Fork and clone make children that must not change sets.
+ *
+ * Who uses the library under locks of its own and installs fork handlers that
+ * take them (pthread_atfork) may rely on the order: the library's own are
+ * installed when it is loaded.
  *
  *
  * Memory
@@ -117,6 +129,18 @@ extern "C" {
 #define VMSET_READ  1u
 #define VMSET_WRITE 2u
 #define VMSET_EXEC  4u
+
+/*
+ * Two more flags of areas in a set from vmset_reserve: what the child of a fork
+ * finds there.  VMSET_DONTFORK: no area; the range is free in the child's set.
+ * VMSET_WIPEONFORK: the same area, which reads as zeros.  Without them it has a
+ * copy.  If there is no memory in the child to drop an area, it is wiped.
+ *
+ * The library does this in the child before fork returns there.  It has no
+ * effect on the parent, nor on a child that is not made by fork.
+ */
+#define VMSET_DONTFORK   0x100u
+#define VMSET_WIPEONFORK 0x200u
 
 /* A virtual memory set.  Opaque. */
 struct vmset;
@@ -283,8 +307,8 @@ int vmset_create(struct vmset **set, const struct vmset_config *config);
  * nothing but the set may map, unmap or protect inside it.  The reservation
  * takes no memory and no commit charge, but counts toward RLIMIT_AS.
  *
- * Flags of its areas are VMSET_READ, VMSET_WRITE and VMSET_EXEC, others are
- * -EINVAL.  Contents: a fresh area reads as zeros; replaced and unmapped memory
+ * Flags of its areas are VMSET_READ, VMSET_WRITE, VMSET_EXEC, VMSET_DONTFORK and
+ * VMSET_WIPEONFORK; others are -EINVAL.  Contents: a fresh area reads as zeros; replaced and unmapped memory
  * is given back to the kernel at once.
  *
  * options are those of struct vmset_config.
@@ -485,6 +509,53 @@ int vmset_find(const struct vmset *set, uintptr_t addr,
  */
 int vmset_next(const struct vmset *set, uintptr_t addr,
 	       struct vmset_area *area);
+
+/*
+ * An iterator, for walks over many areas.  It copies as many areas at a time as
+ * the set keeps together, so that most steps touch only its own memory: about
+ * 1.6 KiB, on the caller's stack.  Its members are for the library.
+ *
+ *	struct vmset_iter iter;
+ *	const struct vmset_area *area;
+ *
+ *	vmset_iter_init(&iter, set, vmset_bounds(set).start);
+ *	while ((area = vmset_iter_next(&iter)))
+ *		...
+ *
+ * A walk is a reader, like vmset_next, and may change the set as it goes, or be
+ * given up at any time.  It goes upward and ends.  Areas that were copied together
+ * are those of one moment; between copies others may change the set.
+ */
+#define VMSET_ITER_AREAS 32
+
+struct vmset_iter {
+	const struct vmset *set;
+	uintptr_t addr;                 /* where to go on */
+	size_t at, n;                   /* of the areas */
+	struct vmset_area areas[VMSET_ITER_AREAS];
+};
+
+/*
+ * vmset_iter_init: begin a walk with the lowest area whose end is above addr.
+ *
+ * 0, or -EINVAL for a NULL
+ */
+int vmset_iter_init(struct vmset_iter *iter, const struct vmset *set,
+		    uintptr_t addr);
+
+/* For vmset_iter_next: copy the next areas; false if none follows. */
+bool vmset_iter_fill(struct vmset_iter *iter);
+
+/*
+ * vmset_iter_next: the next area, or NULL if none follows.  The copy is good
+ * until the next call.  The iterator has been through vmset_iter_init.
+ */
+static inline const struct vmset_area *vmset_iter_next(struct vmset_iter *iter)
+{
+	if (iter->at == iter->n && !vmset_iter_fill(iter))
+		return NULL;
+	return &iter->areas[iter->at++];
+}
 
 /*
  * vmset_overlaps: whether any of [start, start + size) is taken, by an area, a

@@ -14,6 +14,8 @@ dist_man_MANS = \
 	man/vmset_find_free_area.3 \
 	man/vmset_granule.3 \
 	man/vmset_is_empty.3 \
+	man/vmset_iter_fill.3 \
+	man/vmset_iter_init.3 \
 	man/vmset_len.3 \
 	man/vmset_map.3 \
 	man/vmset_map_area.3 \

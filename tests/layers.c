@@ -124,9 +124,14 @@ static size_t check_walk(const struct layers *layers, bool lost)
 {
 	const struct mock *mock = &layers->mock;
 	struct vmset_area area, last = { .end = mock->bounds.start };
+	const struct vmset_area *same;
+	struct vmset_iter iter;
 	size_t len = 0;
 
+	assert_ok(vmset_iter_init(&iter, layers->set, last.end));
 	for (; vmset_next(layers->set, last.end, &area) == 0; last = area) {
+		same = vmset_iter_next(&iter);
+		assert_that(same && same_area(same, &area));
 		check_shape(mock, &area);
 		assert_that(area.start >= last.end);
 		assert_that(layers->options & VMSET_NO_MERGE || len == 0 ||
@@ -137,6 +142,7 @@ static size_t check_walk(const struct layers *layers, bool lost)
 		len++;
 	}
 	assert_err(vmset_next(layers->set, last.end, NULL), -ENOENT);
+	assert_that(!vmset_iter_next(&iter) && !vmset_iter_next(&iter));
 	check_gap(layers, last.end, mock->bounds.end, lost);
 	return len;
 }

@@ -9,6 +9,7 @@ suite_sources = \
 	tests/test-elf.c \
 	tests/test-errors.c \
 	tests/test-failures.c \
+	tests/test-fork.c \
 	tests/test-free.c \
 	tests/test-kernel.c \
 	tests/test-limits.c \

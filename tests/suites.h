@@ -14,6 +14,7 @@
 	SUITE(elf) \
 	SUITE(errors) \
 	SUITE(failures) \
+	SUITE(fork) \
 	SUITE(free) \
 	SUITE(kernel) \
 	SUITE(limits) \

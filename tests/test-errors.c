@@ -609,6 +609,7 @@ START_TEST(readers_find_nothing)
 		UINTPTR_MAX,
 	};
 	struct vmset_area area = { .start = 0x123 };
+	struct vmset_iter iter;
 
 	for (size_t i = 0; i < sizeof(nowhere) / sizeof(*nowhere); i++) {
 		REFUSED(vmset_find(layers.set, nowhere[i], &area), -ENOENT);
@@ -618,6 +619,10 @@ START_TEST(readers_find_nothing)
 	REFUSED(vmset_next(layers.set, UINTPTR_MAX, &area), -ENOENT);
 	REFUSED(vmset_find(NULL, 0x1100, &area), -EINVAL);
 	REFUSED(vmset_next(NULL, 0x1100, &area), -EINVAL);
+	REFUSED(vmset_iter_init(&iter, NULL, 0), -EINVAL);
+	REFUSED(vmset_iter_init(NULL, layers.set, 0), -EINVAL);
+	assert_ok(vmset_iter_init(&iter, layers.set, 0x1840));
+	assert_that(!vmset_iter_next(&iter));
 	assert_eq(area.start, 0x123);
 	assert_ok(vmset_find(layers.set, 0x1100, NULL));
 	assert_ok(vmset_next(layers.set, 0, NULL));

@@ -44,7 +44,7 @@ check_header()
 declared()
 {
 	$CC -E -P -x c "$root$includedir/vmset.h" |
-		sed '/^ *typedef/d' |
+		sed '/^ *typedef/d; /^static inline/d' |
 		grep -oE '\bvmset_[a-z0-9_]+ *\(' | tr -d '( ' | sort -u
 }
 

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Forks.
+ *
+ * A thread that forks closes a gate, waits until all sets are free, and keeps
+ * the list of them locked until the fork is done.  Whoever takes a set's lock
+ * looks at the gate after that, and the thread that forks looks at the locks
+ * after it closed the gate, so that one of them sees the other.
+ *
+ * Who holds a set already (a backend or an update function that changes
+ * another set) may pass the gate: the fork waits for it.  A callback
+ * may fork, too.  Its own set is as it should be then, in parent and child; but
+ * those it waits for may be waiting for its set, so it does not wait for ever.
+ */
+#include "fork.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include "futex.h"
+#include "internal.h"
+
+/* As long as a fork inside a change waits for other changes. */
+#define PATIENCE_S 1
+
+static struct {
+	struct vmset__lock lock;        /* of the list */
+	struct vmset *first;
+	uint32_t forks;                 /* under way; the gate is open if 0 */
+	uint32_t released;              /* counts, while the gate is closed */
+	bool installed;
+} sets;
+
+/* ---- the list ---- */
+
+/* A handler that forks must not have interrupted whoever has the list. */
+static void lock_list(sigset_t *mask)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, mask);
+	vmset__lock(&sets.lock);
+}
+
+static void unlock_list(const sigset_t *mask)
+{
+	vmset__unlock(&sets.lock);
+	pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+#define FOR_EACH(set) \
+	for (struct vmset *set = sets.first; set; set = set->member.next)
+
+static bool holds_any(void)
+{
+	bool any = false;
+
+	FOR_EACH(set)
+		any |= vmset__lock_is_own(&set->lock);
+	return any;
+}
+
+/* ---- the gate ---- */
+
+static bool is_closed(void)
+{
+	return __atomic_load_n(&sets.forks, __ATOMIC_SEQ_CST);
+}
+
+static void wait_until_open(void)
+{
+	uint32_t forks = __atomic_load_n(&sets.forks, __ATOMIC_ACQUIRE);
+
+	if (forks)
+		vmset__futex_wait(&sets.forks, forks, NULL);
+}
+
+static void tell_forks(void)
+{
+	__atomic_add_fetch(&sets.released, 1, __ATOMIC_RELEASE);
+	vmset__futex_wake(&sets.released, INT_MAX);
+}
+
+static bool may_pass(void)
+{
+	sigset_t mask;
+	bool pass;
+
+	lock_list(&mask);
+	pass = holds_any();
+	unlock_list(&mask);
+	return pass;
+}
+
+int vmset__hold(struct vmset *set)
+{
+	for (;;) {
+		int rc = vmset__lock(&set->lock);
+
+		/* The list is this thread's while it forks. */
+		if (rc || !is_closed() || vmset__lock_is_own(&sets.lock))
+			return rc;
+		vmset__release(set);
+		if (may_pass())
+			return vmset__lock(&set->lock);
+		wait_until_open();
+	}
+}
+
+void vmset__release(struct vmset *set)
+{
+	vmset__unlock(&set->lock);
+	if (is_closed())
+		tell_forks();
+}
+
+/* ---- fork ---- */
+
+static bool is_of_another(const struct vmset *set)
+{
+	return vmset__lock_is_taken(&set->lock) &&
+	       !vmset__lock_is_own(&set->lock);
+}
+
+static bool all_free(void)
+{
+	FOR_EACH(set)
+		if (is_of_another(set))
+			return false;
+	return true;
+}
+
+static struct timespec now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time;
+}
+
+/* Whether there is time left until the deadline; how much. */
+static bool time_left(const struct timespec *deadline, struct timespec *left)
+{
+	struct timespec time = now();
+
+	left->tv_sec = deadline->tv_sec - time.tv_sec;
+	left->tv_nsec = deadline->tv_nsec - time.tv_nsec;
+	if (left->tv_nsec < 0) {
+		left->tv_nsec += 1000000000;
+		left->tv_sec--;
+	}
+	return left->tv_sec >= 0;
+}
+
+/* With the list locked, but not while it sleeps. */
+static void wait_until_free(void)
+{
+	struct timespec deadline = now(), left;
+	bool patient = !holds_any();
+
+	deadline.tv_sec += PATIENCE_S;
+	for (;;) {
+		uint32_t released = __atomic_load_n(&sets.released,
+						    __ATOMIC_ACQUIRE);
+
+		if (all_free() || (!patient && !time_left(&deadline, &left)))
+			return;
+		vmset__unlock(&sets.lock);
+		vmset__futex_wait(&sets.released, released,
+				  patient ? NULL : &left);
+		vmset__lock(&sets.lock);
+	}
+}
+
+static void before_fork(void)
+{
+	sigset_t mask;
+
+	lock_list(&mask);
+	__atomic_add_fetch(&sets.forks, 1, __ATOMIC_SEQ_CST);
+	wait_until_free();
+	FOR_EACH(set)
+		set->member.abandoned = is_of_another(set);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+}
+
+static void after_fork_in_parent(void)
+{
+	vmset__unlock(&sets.lock);
+	if (!__atomic_sub_fetch(&sets.forks, 1, __ATOMIC_SEQ_CST))
+		vmset__futex_wake(&sets.forks, INT_MAX);
+}
+
+/* Those who took a lock, only to see that the gate is closed, are not here. */
+static void after_fork_in_child(void)
+{
+	FOR_EACH(set) {
+		bool abandoned = set->member.abandoned;
+
+		if (vmset__lock_is_own(&set->lock))
+			continue;
+		vmset__lock_reset(&set->lock, abandoned);
+		if (!abandoned && !vmset__lock(&set->lock)) {
+			set->member.in_child(set);
+			vmset__unlock(&set->lock);
+		}
+	}
+	sets.forks = 0;
+	vmset__lock_reset(&sets.lock, false);
+}
+
+/* ---- members ---- */
+
+static bool install(void)
+{
+	if (__atomic_exchange_n(&sets.installed, true, __ATOMIC_ACQ_REL))
+		return true;
+	if (!pthread_atfork(before_fork, after_fork_in_parent,
+			    after_fork_in_child))
+		return true;
+	__atomic_store_n(&sets.installed, false, __ATOMIC_RELEASE);
+	return false;
+}
+
+/*
+ * Handlers of a fork run in an order: what uses the library is installed later,
+ * and so it is done with its own locks before the gate is closed.
+ */
+__attribute__((constructor)) static void install_early(void)
+{
+	install();
+}
+
+bool vmset__enrol(struct vmset *set, vmset__in_child_fn *in_child)
+{
+	struct vmset__member *member = &set->member;
+	sigset_t mask;
+
+	if (!install())
+		return false;
+	member->in_child = in_child;
+	lock_list(&mask);
+	member->next = sets.first;
+	member->link = &sets.first;
+	if (sets.first)
+		sets.first->member.link = &member->next;
+	sets.first = set;
+	unlock_list(&mask);
+	return true;
+}
+
+void vmset__withdraw(struct vmset *set)
+{
+	struct vmset__member *member = &set->member;
+	sigset_t mask;
+
+	lock_list(&mask);
+	*member->link = member->next;
+	if (member->next)
+		member->next->member.link = member->link;
+	if (is_closed())
+		tell_forks();
+	unlock_list(&mask);
+}

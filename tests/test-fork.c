@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Sets in the child of a fork: whichever thread forks and whatever the others
+ * are doing, the child's sets are whole, tell the truth and can be changed.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "assert.h"
+#include "internal.h"
+#include "rng.h"
+#include "suites.h"
+#include "tools.h"
+
+#define RW    (VMSET_READ | VMSET_WRITE)
+#define PAGES 64
+#define SETS  3
+
+static size_t page;
+
+/* Sets that threads write to. */
+static struct vmset *sets[SETS];
+static atomic_bool stop;
+
+static void open_sets(void)
+{
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	for (size_t i = 0; i < SETS; i++)
+		assert_ok(vmset_reserve(&sets[i], PAGES * page, 0));
+	stop = false;
+}
+
+static void close_sets(void)
+{
+	for (size_t i = 0; i < SETS; i++)
+		assert_ok(vmset_destroy(sets[i]));
+}
+
+static uintptr_t page_at(const struct vmset *set, size_t i)
+{
+	return vmset_bounds(set).start + i * page;
+}
+
+/* One change or another; every one can be made. */
+static int change(struct vmset *set, struct rng *rng)
+{
+	size_t at = rng_below(rng, PAGES - 8), n = 1 + rng_below(rng, 8);
+	uintptr_t start = page_at(set, at);
+	int rc;
+
+	switch (rng_below(rng, 3)) {
+	case 0:
+		return vmset_map(set, start, n * page,
+				 rng_below(rng, 2) ? RW : VMSET_READ,
+				 VMSET_REPLACE);
+	case 1:
+		return vmset_unmap(set, start, n * page);
+	default:
+		rc = vmset_protect(set, start, n * page, VMSET_READ);
+		return rc == -ENOENT ? 0 : rc;
+	}
+}
+
+/* Whether a set is whole, true, and as good as ever. */
+static bool is_good(struct vmset *set)
+{
+	uintptr_t start = page_at(set, 9);
+
+	return !vmset__check(set) && vmset_verify(set, NULL) == 0 &&
+	       !vmset_map(set, start, 2 * page, RW, VMSET_REPLACE) &&
+	       (memset((void *)start, 1, 2 * page), 1) &&
+	       !vmset_unmap(set, start + page, page) &&
+	       vmset_verify(set, NULL) == 0 && !vmset__check(set);
+}
+
+static void leave_child(bool good)
+{
+	_exit(good ? 0 : 1);
+}
+
+static void expect_good(pid_t child)
+{
+	int status;
+
+	assert_that(child > 0);
+	assert_that(waitpid(child, &status, 0) == child);
+	assert_that(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void *write_to_set(void *arg)
+{
+	struct vmset *set = arg;
+	struct rng rng = { (uintptr_t)&rng };
+	int rc = 0;
+
+	while (!rc && !stop)
+		rc = change(set, &rng);
+	return (void *)(intptr_t)rc;
+}
+
+static void start_threads(pthread_t *threads, size_t n, void *(*run)(void *))
+{
+	for (size_t i = 0; i < n; i++)
+		assert_that(!pthread_create(&threads[i], NULL, run,
+					    sets[i % SETS]));
+}
+
+static void stop_threads(const pthread_t *threads, size_t n)
+{
+	void *result;
+
+	stop = true;
+	for (size_t i = 0; i < n; i++) {
+		assert_that(!pthread_join(threads[i], &result));
+		assert_that(!result);
+	}
+}
+
+static bool all_good(void)
+{
+	for (size_t i = 0; i < SETS; i++)
+		if (!is_good(sets[i]))
+			return false;
+	return true;
+}
+
+static void fork_often(unsigned long times)
+{
+	while (times--) {
+		pid_t child = fork();
+
+		if (!child)
+			leave_child(all_good());
+		expect_good(child);
+	}
+}
+
+/* Two threads for one of the sets, so that some wait for a lock. */
+START_TEST(threads_write_while_another_forks)
+{
+	pthread_t threads[SETS + 1];
+
+	open_sets();
+	start_threads(threads, SETS + 1, write_to_set);
+	fork_often(tools_rounds(1000));
+	stop_threads(threads, SETS + 1);
+	assert_that(all_good());
+	close_sets();
+}
+END_TEST
+
+/* An update function that changes the next set, too. */
+static bool change_next(uint32_t old_flags, uint32_t *new_flags, void *arg)
+{
+	struct vmset *set = arg;
+	size_t i = 0;
+
+	while (sets[i] != set)
+		i++;
+	*new_flags = old_flags ^ VMSET_WRITE;
+	if (i + 1 < SETS &&
+	    vmset_map(sets[i + 1], page_at(sets[i + 1], i), page, RW,
+		      VMSET_REPLACE))
+		stop = true;
+	return true;
+}
+
+static void *write_to_two(void *arg)
+{
+	struct vmset *set = arg;
+	uintptr_t start = page_at(set, 20);
+	int rc = vmset_map(set, start, page, RW, VMSET_REPLACE);
+
+	while (!rc && !stop)
+		rc = vmset_update(set, start, page, change_next, set);
+	return (void *)(intptr_t)rc;
+}
+
+/* Who holds a set and wants another one is not kept from it by a fork. */
+START_TEST(callbacks_change_other_sets_while_another_forks)
+{
+	pthread_t threads[SETS];
+
+	open_sets();
+	start_threads(threads, SETS, write_to_two);
+	fork_often(tools_rounds(250));
+	assert_that(!stop);
+	stop_threads(threads, SETS);
+	close_sets();
+}
+END_TEST
+
+/* Sets come and go while a thread forks. */
+static void *make_sets(void *arg)
+{
+	int rc = 0;
+
+	(void)arg;
+	while (!rc && !stop) {
+		struct vmset *set;
+
+		rc = vmset_reserve(&set, PAGES * page, 0);
+		if (!rc)
+			rc = vmset_map(set, page_at(set, 1), page, RW, 0);
+		if (!rc)
+			rc = vmset_destroy(set);
+	}
+	return (void *)(intptr_t)rc;
+}
+
+START_TEST(sets_are_made_while_another_forks)
+{
+	pthread_t threads[2];
+
+	open_sets();
+	start_threads(threads, 2, make_sets);
+	fork_often(tools_rounds(250));
+	stop_threads(threads, 2);
+	close_sets();
+}
+END_TEST
+
+/* Two threads that fork, with writers beside. */
+static void *fork_some(void *arg)
+{
+	(void)arg;
+	fork_often(tools_rounds(300));
+	return NULL;
+}
+
+START_TEST(several_threads_fork)
+{
+	pthread_t writers[SETS], forkers[2];
+
+	open_sets();
+	start_threads(writers, SETS, write_to_set);
+	start_threads(forkers, 2, fork_some);
+	for (size_t i = 0; i < 2; i++)
+		assert_that(!pthread_join(forkers[i], NULL));
+	stop_threads(writers, SETS);
+	close_sets();
+}
+END_TEST
+
+/* ---- a lock of the program's, with handlers of its own ---- */
+
+static pthread_mutex_t own_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void take_own_lock(void)
+{
+	pthread_mutex_lock(&own_lock);
+}
+
+static void free_own_lock(void)
+{
+	pthread_mutex_unlock(&own_lock);
+}
+
+static void *write_under_lock(void *arg)
+{
+	struct vmset *set = arg;
+	struct rng rng = { (uintptr_t)&rng };
+	int rc = 0;
+
+	while (!rc && !stop) {
+		pthread_mutex_lock(&own_lock);
+		rc = change(set, &rng);
+		pthread_mutex_unlock(&own_lock);
+	}
+	return (void *)(intptr_t)rc;
+}
+
+/* Its handlers are installed before the first set is made. */
+START_TEST(handlers_of_the_program_come_first)
+{
+	pthread_t threads[2];
+
+	assert_that(!pthread_atfork(take_own_lock, free_own_lock,
+				    free_own_lock));
+	open_sets();
+	start_threads(threads, 2, write_under_lock);
+	fork_often(tools_rounds(250));
+	stop_threads(threads, 2);
+	close_sets();
+}
+END_TEST
+
+/* ---- forks inside a change ---- */
+
+struct forked {
+	pid_t pid;
+	int inner;              /* of a change of the same set */
+	pthread_barrier_t *both;
+};
+
+static bool fork_inside(uint32_t old_flags, uint32_t *new_flags, void *arg)
+{
+	struct forked *forked = arg;
+
+	if (forked->both)
+		pthread_barrier_wait(forked->both);
+	forked->pid = fork();
+	forked->inner = vmset_unmap(sets[0], page_at(sets[0], 0), page);
+	*new_flags = old_flags ^ VMSET_WRITE;
+	return true;
+}
+
+START_TEST(an_update_function_forks)
+{
+	struct forked forked = { .both = NULL };
+	pthread_t threads[2];
+
+	open_sets();
+	assert_ok(vmset_map(sets[0], page_at(sets[0], 3), page, RW, 0));
+	for (size_t i = 0; i < 2; i++)
+		assert_that(!pthread_create(&threads[i], NULL, write_to_set,
+					    sets[1 + i]));
+	for (unsigned long i = tools_rounds(200); i; i--) {
+		int rc = vmset_update(sets[0], page_at(sets[0], 3), page,
+				      fork_inside, &forked);
+
+		if (forked.pid == 0)
+			leave_child(!rc && forked.inner == -EDEADLK &&
+				    all_good());
+		assert_that(!rc && forked.inner == -EDEADLK);
+		expect_good(forked.pid);
+	}
+	stop_threads(threads, 2);
+	close_sets();
+}
+END_TEST
+
+/* Update a set by a function that forks; what its child exits with. */
+enum { BAD = 1, OTHER_IS_GOOD, OTHER_IS_ABANDONED };
+
+static int judge_other(struct vmset *other)
+{
+	if (vmset_find(other, page_at(other, 3), NULL))
+		return BAD;
+	if (vmset_unmap(other, page_at(other, 5), page) != -ENOTRECOVERABLE)
+		return is_good(other) ? OTHER_IS_GOOD : BAD;
+	return vmset_destroy(other) == -ENOTRECOVERABLE ? OTHER_IS_ABANDONED :
+							  BAD;
+}
+
+static int fork_inside_update(size_t i, pthread_barrier_t *both)
+{
+	struct forked forked = { .both = both };
+	struct vmset *set = sets[i];
+	int rc = vmset_update(set, page_at(set, 3), page, fork_inside, &forked);
+	int status;
+
+	if (!forked.pid)
+		_exit(!rc && is_good(set) && is_good(sets[2]) ?
+			      judge_other(sets[1 - i]) : BAD);
+	if (rc || waitpid(forked.pid, &status, 0) != forked.pid)
+		return BAD;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : BAD;
+}
+
+static void *fork_in_second(void *both)
+{
+	return (void *)(intptr_t)fork_inside_update(1, both);
+}
+
+/* They would wait for each other for ever. */
+START_TEST(two_update_functions_fork_at_once)
+{
+	pthread_barrier_t both;
+	pthread_t thread;
+	void *second;
+	int first;
+
+	open_sets();
+	for (size_t i = 0; i < SETS; i++)
+		assert_ok(vmset_map(sets[i], page_at(sets[i], 3), page, RW, 0));
+	assert_that(!pthread_barrier_init(&both, NULL, 2));
+	assert_that(!pthread_create(&thread, NULL, fork_in_second, &both));
+	first = fork_inside_update(0, &both);
+	assert_that(!pthread_join(thread, &second));
+	assert_that(first != BAD && (intptr_t)second != BAD);
+	assert_that(first == OTHER_IS_ABANDONED ||
+		    (intptr_t)second == OTHER_IS_ABANDONED);
+	assert_that(all_good());
+	pthread_barrier_destroy(&both);
+	close_sets();
+}
+END_TEST
+
+/* ---- a signal handler forks ---- */
+
+static volatile sig_atomic_t handler_forked, handler_interrupted;
+static volatile pid_t handler_child;
+
+static void fork_in_handler(int signal)
+{
+	int saved = errno;
+
+	(void)signal;
+	if (handler_forked)
+		return;
+	handler_interrupted +=
+		vmset_unmap(sets[0], page_at(sets[0], 63), page) == -EDEADLK;
+	handler_child = fork();
+	handler_forked = 1;
+	errno = saved;
+}
+
+static void every(long microseconds)
+{
+	struct itimerval timer = { { 0, microseconds }, { 0, microseconds } };
+
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+START_TEST(a_handler_forks_in_the_middle_of_a_change)
+{
+	struct sigaction action = { .sa_handler = fork_in_handler,
+				    .sa_flags = SA_RESTART };
+	struct rng rng = { 1 };
+
+	open_sets();
+	sigaction(SIGALRM, &action, NULL);
+	for (unsigned long i = tools_rounds(300); i; i--) {
+		handler_forked = 0;
+		every(300);
+		while (!handler_forked)
+			assert_ok(change(sets[0], &rng));
+		every(0);
+		if (!handler_child)
+			leave_child(all_good());
+		expect_good(handler_child);
+	}
+	/* The test is none if it never hit. */
+	assert_that(tools_slow() || handler_interrupted);
+	close_sets();
+}
+END_TEST
+
+/* ---- memory ---- */
+
+static char *at(const struct vmset *set, size_t i)
+{
+	return (char *)page_at(set, i);
+}
+
+/* Areas 1 to 4: copied, left out, wiped, left out and at once beside one. */
+static void map_of_every_kind(struct vmset *set)
+{
+	const uint32_t flags[] = { RW, RW | VMSET_DONTFORK,
+				   RW | VMSET_WIPEONFORK,
+				   RW | VMSET_DONTFORK | VMSET_WIPEONFORK };
+
+	for (size_t i = 0; i < 4; i++) {
+		assert_ok(vmset_map(set, page_at(set, 4 * i), 3 * page,
+				    flags[i], 0));
+		memset(at(set, 4 * i), 'a' + (int)i, 3 * page);
+	}
+	/* Cut by a protect that keeps what it is for a fork. */
+	assert_ok(vmset_protect(set, page_at(set, 5), page,
+				VMSET_READ | VMSET_DONTFORK));
+	/* And one that changes only that. */
+	assert_ok(vmset_protect(set, page_at(set, 2), page,
+				RW | VMSET_WIPEONFORK));
+}
+
+static bool is_free(const struct vmset *set, size_t i)
+{
+	return vmset_find(set, page_at(set, i), NULL) == -ENOENT;
+}
+
+static bool child_has_its_part(struct vmset *set)
+{
+	return vmset_verify(set, NULL) == 0 && !vmset__check(set) &&
+	       vmset_len(set) == 3 &&
+	       *at(set, 0) == 'a' && *at(set, 1) == 'a' && *at(set, 2) == 0 &&
+	       is_free(set, 4) && is_free(set, 5) && is_free(set, 6) &&
+	       *at(set, 8) == 0 && *at(set, 10) == 0 && is_free(set, 12) &&
+	       is_good(set);
+}
+
+START_TEST(areas_are_left_out_or_wiped)
+{
+	pid_t child;
+
+	open_sets();
+	map_of_every_kind(sets[0]);
+	assert_eq(vmset_len(sets[0]), 7);
+	assert_ok(vmset_verify(sets[0], NULL));
+	child = fork();
+	if (!child)
+		leave_child(child_has_its_part(sets[0]));
+	expect_good(child);
+	assert_eq(vmset_len(sets[0]), 7);
+	assert_that(*at(sets[0], 2) == 'a' && *at(sets[0], 4) == 'b' &&
+		    *at(sets[0], 8) == 'c' && *at(sets[0], 14) == 'd');
+	assert_ok(vmset_verify(sets[0], NULL));
+	close_sets();
+}
+END_TEST
+
+/* Shared memory, as a backend of the user's would map it. */
+static int shared_map(void *ctx, uintptr_t start, size_t size, uint32_t flags,
+		      uint64_t offset)
+{
+	void *p = mmap((void *)start, size, (int)flags, MAP_SHARED | MAP_FIXED,
+		       *(const int *)ctx, (off_t)offset);
+
+	return p == MAP_FAILED ? -errno : 0;
+}
+
+static int shared_unmap(void *ctx, uintptr_t start, size_t size)
+{
+	(void)ctx;
+	return mmap((void *)start, size, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+		    0) == MAP_FAILED ? -errno : 0;
+}
+
+static int shared_protect(void *ctx, uintptr_t start, size_t size,
+			  uint32_t flags)
+{
+	(void)ctx;
+	return mprotect((void *)start, size, (int)flags) ? -errno : 0;
+}
+
+START_TEST(private_is_copied_and_shared_is_shared)
+{
+	static const struct vmset_backend_ops ops = {
+		.size = sizeof(ops), .map = shared_map, .unmap = shared_unmap,
+		.protect = shared_protect,
+	};
+	int fd = memfd_create("shared", 0);
+	const struct vmset_backend backend = { &ops, &fd };
+	struct vmset_area area;
+	pid_t child;
+
+	open_sets();
+	assert_that(fd >= 0 && !ftruncate(fd, (off_t)page));
+	area = (struct vmset_area){ .start = page_at(sets[0], 1),
+				    .end = page_at(sets[0], 2), .flags = RW,
+				    .backend = &backend };
+	assert_ok(vmset_map_area(sets[0], &area, 0));
+	assert_ok(vmset_map(sets[0], page_at(sets[0], 0), page, RW, 0));
+	child = fork();
+	if (!child) {
+		*at(sets[0], 0) = *at(sets[0], 1) = 'c';
+		leave_child(!vmset_unmap(sets[0], page_at(sets[0], 0),
+					 2 * page));
+	}
+	expect_good(child);
+	assert_that(*at(sets[0], 0) == 0 && *at(sets[0], 1) == 'c');
+	assert_eq(vmset_len(sets[0]), 2);
+	close_sets();
+	close(fd);
+}
+END_TEST
+
+Suite *suite_fork(void)
+{
+	Suite *suite = suite_create("fork");
+	TCase *tcase = tcase_create("fork");
+
+	tcase_add_test(tcase, threads_write_while_another_forks);
+	tcase_add_test(tcase, callbacks_change_other_sets_while_another_forks);
+	tcase_add_test(tcase, sets_are_made_while_another_forks);
+	tcase_add_test(tcase, several_threads_fork);
+	tcase_add_test(tcase, handlers_of_the_program_come_first);
+	tcase_add_test(tcase, an_update_function_forks);
+	tcase_add_test(tcase, two_update_functions_fork_at_once);
+	tcase_add_test(tcase, a_handler_forks_in_the_middle_of_a_change);
+	tcase_add_test(tcase, areas_are_left_out_or_wiped);
+	tcase_add_test(tcase, private_is_copied_and_shared_is_shared);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
