@@ -12,19 +12,21 @@
 #include "range.h"
 
 struct undo {
+	struct vmset__tally *tally;
 	vmset__lost_fn *lost;
 	void *arg;
 	int result;
 	struct vmset_range given_up;    /* by the backend itself */
 };
 
-static int do_step(const struct vmset__step *step)
+static int do_step(const struct vmset__step *step, struct vmset__tally *tally)
 {
 	const struct vmset_backend_ops *ops = step->backend->ops;
 	void *ctx = step->backend->ctx;
 	uintptr_t start = step->range.start;
 	size_t size = vmset__range_size(step->range);
 
+	tally->calls[step->call]++;
 	switch (step->call) {
 	case VMSET__MAP:
 		return ops->map(ctx, start, size, step->flags, step->offset);
@@ -44,7 +46,8 @@ static void give_up(struct undo *undo, struct vmset_range range,
 
 /* Bring back what a step did to a part of an area. */
 static int undo_part(const struct vmset__step *step,
-		     const struct vmset_area *old, struct vmset_range part)
+		     const struct vmset_area *old, struct vmset_range part,
+		     struct vmset__tally *tally)
 {
 	bool unmap = step->call == VMSET__UNMAP;
 	struct vmset__step back = {
@@ -56,7 +59,7 @@ static int undo_part(const struct vmset__step *step,
 	if (unmap &&
 	    vmset__promises(step->backend) & VMSET_BACKEND_DISCARDS)
 		return -ENOTRECOVERABLE;
-	return do_step(&back);
+	return do_step(&back, tally);
 }
 
 /*
@@ -73,7 +76,7 @@ static void undo_step(const struct vmset__plan *plan,
 		if (vmset__range_is_empty(part) ||
 		    vmset__range_contains(undo->given_up, part))
 			continue;
-		if (undo_part(step, old, part))
+		if (undo_part(step, old, part, undo->tally))
 			give_up(undo, part, step->backend);
 	}
 }
@@ -85,18 +88,19 @@ static bool may_be_half_done(const struct vmset__step *step)
 	       vmset__promises(step->backend) & VMSET_BACKEND_JOINS;
 }
 
-int vmset__apply(const struct vmset__plan *plan, vmset__lost_fn *lost,
-		 void *arg)
+int vmset__apply(const struct vmset__plan *plan, struct vmset__tally *tally,
+		 vmset__lost_fn *lost, void *arg)
 {
-	struct undo undo = { .lost = lost, .arg = arg };
+	struct undo undo = { .tally = tally, .lost = lost, .arg = arg };
 	size_t n = 0;
 
 	while (n < plan->steps_n && !undo.result) {
-		undo.result = do_step(&plan->steps[n]);
+		undo.result = do_step(&plan->steps[n], tally);
 		n++;
 	}
 	if (!undo.result)
 		return 0;
+	tally->undone++;
 	n--;
 	if (undo.result == -ENOTRECOVERABLE) {
 		undo.given_up = plan->steps[n].range;

@@ -7,16 +7,21 @@
 
 #include "plan.h"
 
+/* How many calls were made of each kind, and operations undone. */
+struct vmset__tally {
+	uint64_t calls[VMSET__CALLS], undone;
+};
+
 /* Told of each range whose state nobody knows any more, and whose it was. */
 typedef void vmset__lost_fn(struct vmset_range range,
 			    const struct vmset_backend *backend, void *arg);
 
 /*
- * Make the calls.  0; or what the call that failed returned, after all before
+ * Make the calls, and count them.  0; or what the call that failed returned, after all before
  * it were undone; or -ENOTRECOVERABLE, after lost was called for every range
  * where that did not work.
  */
-int vmset__apply(const struct vmset__plan *plan, vmset__lost_fn *lost,
-		 void *arg);
+int vmset__apply(const struct vmset__plan *plan, struct vmset__tally *tally,
+		 vmset__lost_fn *lost, void *arg);
 
 #endif /* VMSET_APPLY_H */

@@ -6,6 +6,7 @@
 #ifndef VMSET_INTERNAL_H
 #define VMSET_INTERNAL_H
 
+#include "apply.h"
 #include "fork.h"
 #include "lock.h"
 #include "tree.h"
@@ -20,6 +21,8 @@ struct vmset {
 	const struct vmset_backend *backend;
 	uint32_t options;
 	bool reserved;                  /* over the kernel, from vmset_reserve */
+	/* Changes under the lock. */
+	struct vmset__tally tally;
 	/* Changes under the lock; readers read it without. */
 	struct vmset__tree tree;
 };

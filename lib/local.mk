@@ -33,6 +33,8 @@ vmset_sources = \
 	lib/shared.h \
 	lib/slab.c \
 	lib/slab.h \
+	lib/stats.c \
+	lib/stats.h \
 	lib/tree-change.c \
 	lib/tree-check.c \
 	lib/tree-fit.c \

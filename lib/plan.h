@@ -11,7 +11,7 @@
 #include "tree.h"
 #include "vmset.h"
 
-enum vmset__call { VMSET__MAP, VMSET__UNMAP, VMSET__PROTECT };
+enum vmset__call { VMSET__MAP, VMSET__UNMAP, VMSET__PROTECT, VMSET__CALLS };
 
 /* A call of a backend. */
 struct vmset__step {

@@ -19,6 +19,7 @@
 #include "plan.h"
 #include "range.h"
 #include "reservation.h"
+#include "stats.h"
 #include "verify.h"
 
 /* ---- arguments ---- */
@@ -245,7 +246,7 @@ static int carry_out(struct op *op)
 	    (change &&
 	     vmset__tree_prepare(tree, &op->change, &splice, need)))
 		return vmset__why_no_memory();
-	rc = vmset__apply(&op->plan, on_lost, op);
+	rc = vmset__apply(&op->plan, &op->set->tally, on_lost, op);
 	if (rc)
 		vmset__tree_discard(tree, &op->change);
 	else if (change)
@@ -833,6 +834,22 @@ int vmset_verify(const struct vmset *set, struct vmset_mismatch *first)
 	if (rc)
 		return rc;
 	rc = vmset__verify(set, first ? first : &ignored);
+	vmset__release(own(set));
+	return rc;
+}
+
+int vmset_stats(const struct vmset *set, struct vmset_stats *stats,
+		uint32_t how)
+{
+	int rc;
+
+	if (!set || !stats || stats->size < VMSET__STATS_LEAST ||
+	    how & ~VMSET_COUNT_MAPPINGS)
+		return -EINVAL;
+	rc = vmset__hold(own(set));
+	if (rc)
+		return rc;
+	rc = vmset__stats(set, stats, how);
 	vmset__release(own(set));
 	return rc;
 }

@@ -77,10 +77,10 @@
  * call: an operation is seen whole or not at all.
  *
  * All other functions that take a set are writers, or take the writers' lock
- * for the length of the call: vmset_find_free_area and vmset_verify.  Writers
- * of one set wait for each other, asleep; different sets never wait for each
- * other.  The lock is held across the backend's calls and the bookkeeping, so
- * that the two cannot be seen apart.  A backend operation, an update function
+ * for the length of the call: vmset_find_free_area, vmset_verify and vmset_stats.
+ * Writers of one set wait for each other, asleep; different sets never wait for
+ * each other.  The lock is held across the backend's calls and the bookkeeping,
+ * so that the two cannot be seen apart.  A backend operation, an update function
  * or a signal handler that calls such a function for a set that its own
  * thread is changing gets -EDEADLK.
  *
@@ -636,6 +636,42 @@ struct vmset_mismatch {
  *   -EDEADLK, or why the kernel or the backend could not be asked
  */
 int vmset_verify(const struct vmset *set, struct vmset_mismatch *first);
+
+/* How vmset_stats counts: ask the kernel for the mappings, too. */
+#define VMSET_COUNT_MAPPINGS 1u
+
+struct vmset_stats {
+	size_t size;                    /* in: sizeof (struct vmset_stats) */
+	size_t areas;
+	/* Bytes of the bounds, which add up to all of them. */
+	size_t area_bytes, guard_bytes, lost_bytes, free_bytes;
+	size_t largest_gap;             /* in bytes */
+	size_t record_bytes;            /* mapped for the set's own records */
+	/*
+	 * For a set from vmset_reserve, else 0: the kernel's mappings in the range,
+	 * as few as the areas allow; and those that there are, if counted.
+	 */
+	size_t mappings_expected, mappings;
+	/* Calls of backends since the set was made, those that undo included. */
+	uint64_t maps, unmaps, protects;
+	uint64_t undone;                /* operations in which a call failed */
+};
+
+/*
+ * vmset_stats: count what the set consists of.
+ *
+ * Takes time in proportion to the number of areas, with VMSET_COUNT_MAPPINGS also
+ * a system call a mapping (before Linux 6.11 all of /proc/self/maps is read).
+ * Takes the writers' lock.
+ *
+ * 0; else *stats is as it was:
+ *   -EINVAL  a NULL; stats->size too small for this version of the library;
+ *            unknown bits in how
+ *   -EDEADLK
+ *   or what reading /proc/self/maps failed with
+ */
+int vmset_stats(const struct vmset *set, struct vmset_stats *stats,
+		uint32_t how);
 
 #ifdef __cplusplus
 }

@@ -23,6 +23,7 @@ dist_man_MANS = \
 	man/vmset_overlaps.3 \
 	man/vmset_protect.3 \
 	man/vmset_reserve.3 \
+	man/vmset_stats.3 \
 	man/vmset_unmap.3 \
 	man/vmset_update.3 \
 	man/vmset_verify.3

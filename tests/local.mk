@@ -23,6 +23,7 @@ suite_sources = \
 	tests/test-rv64.c \
 	tests/test-scenarios.c \
 	tests/test-slab.c \
+	tests/test-stats.c \
 	tests/test-strace.c \
 	tests/test-threads.c \
 	tests/test-trap.c \

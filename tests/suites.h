@@ -28,6 +28,7 @@
 	SUITE(rv64) \
 	SUITE(scenarios) \
 	SUITE(slab) \
+	SUITE(stats) \
 	SUITE(strace) \
 	SUITE(threads) \
 	SUITE(trap) \

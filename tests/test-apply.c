@@ -65,6 +65,7 @@ static const struct vmset_backend backend = { &ops, NULL };
 static struct vmset_area old[3];
 static struct vmset__step steps[3];
 static struct vmset__plan plan;
+static struct vmset__tally tally;
 
 static void setup(void)
 {
@@ -110,7 +111,7 @@ static void on_lost(struct vmset_range range,
 
 static void expect(int result, const char *its_calls, const char *its_lost)
 {
-	assert_eq(-vmset__apply(&plan, on_lost, lost), -result);
+	assert_eq(-vmset__apply(&plan, &tally, on_lost, lost), -result);
 	ck_assert_str_eq(calls, its_calls);
 	ck_assert_str_eq(lost, its_lost);
 }

@@ -215,6 +215,21 @@ START_TEST(every_field_counts)
 END_TEST
 
 /* A new area between two joins with both, with one, or with none. */
+/* Their offsets follow each other, but between them there is free room. */
+START_TEST(a_gap_keeps_areas_apart)
+{
+	map_area((struct vmset_area){ .start = 0x1100, .end = 0x1110,
+				      .flags = 3, .offset = 0x500 }, 0);
+	map_area((struct vmset_area){ .start = 0x1120, .end = 0x1130,
+				      .flags = 3, .offset = 0x510 }, 0);
+	assert_ok(vmset_unmap(layers.set, 0x1110, 0x10));
+	layers_check(&layers);
+	assert_ok(vmset_protect(layers.set, 0x1100, 0x30, 1));
+	layers_check(&layers);
+	assert_eq(vmset_len(layers.set), 2);
+}
+END_TEST
+
 START_TEST(joining_by_replacing)
 {
 	map_area((struct vmset_area){ .start = 0x1100, .end = 0x1300,
@@ -538,6 +553,7 @@ Suite *suite_merge(void)
 	tcase_add_loop_test(tcase, neighbours_become_one, 0, ORDERS);
 	tcase_add_loop_test(tcase, neighbours_stay_apart_on_request, 0, ORDERS);
 	tcase_add_loop_test(tcase, every_field_counts, 0, 6);
+	tcase_add_test(tcase, a_gap_keeps_areas_apart);
 	tcase_add_test(tcase, joining_by_replacing);
 	tcase_add_test(tcase, joining_by_protecting);
 	tcase_add_loop_test(tcase, update_leaves_whole_what_stays, 0, 2);

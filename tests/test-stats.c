@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Statistics, held against what was done.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "assert.h"
+#include "layers.h"
+#include "maps.h"
+#include "suites.h"
+
+#define RW (VMSET_READ | VMSET_WRITE)
+
+static struct vmset_stats stats_of(const struct vmset *set, uint32_t how)
+{
+	struct vmset_stats stats = { .size = sizeof(stats) };
+	struct vmset_range bounds = vmset_bounds(set);
+
+	assert_ok(vmset_stats(set, &stats, how));
+	assert_eq(stats.areas, vmset_len(set));
+	assert_eq(stats.area_bytes + stats.guard_bytes + stats.lost_bytes +
+			  stats.free_bytes, bounds.end - bounds.start);
+	return stats;
+}
+
+START_TEST(an_empty_set_is_free)
+{
+	struct layers layers;
+	struct vmset_stats stats;
+
+	layers_open(&layers, (struct layers_config){ .bounds = { 0, 0x100 } });
+	stats = stats_of(layers.set, VMSET_COUNT_MAPPINGS);
+	assert_eq(stats.free_bytes, 0x100);
+	assert_eq(stats.largest_gap, 0x100);
+	assert_that(stats.record_bytes && stats.record_bytes <= 16384);
+	assert_that(!stats.maps && !stats.unmaps && !stats.protects &&
+		    !stats.undone && !stats.mappings &&
+		    !stats.mappings_expected);
+	layers_close(&layers);
+}
+END_TEST
+
+START_TEST(bytes_and_calls_are_counted)
+{
+	const struct vmset_placement guarded = {
+		.size = sizeof(guarded), .limit = { 0x40, 0x80 },
+		.guard_before = 4, .guard_after = 8,
+	};
+	struct layers layers;
+	struct vmset_stats stats;
+	uintptr_t start;
+
+	layers_open(&layers, (struct layers_config){ .bounds = { 0, 0x100 } });
+	assert_ok(vmset_map(layers.set, 0x10, 0x10, 1, 0));
+	assert_ok(vmset_alloc(layers.set, 0x10, 2, &guarded, &start));
+	assert_ok(vmset_protect(layers.set, 0x14, 4, 3));
+	mock_fail(&layers.mock, MOCK_CALL(2), -EIO);
+	assert_err(vmset_unmap(layers.set, 0x14, 8), -EIO);
+	mock_fail(&layers.mock, MOCK_CALL(1), -ENOTRECOVERABLE);
+	assert_err(vmset_unmap(layers.set, 0x10, 4), -ENOTRECOVERABLE);
+	mock_heal(&layers.mock);
+	stats = stats_of(layers.set, 0);
+	assert_eq(stats.areas, 3);
+	assert_eq(stats.area_bytes, 0x1c);
+	assert_eq(stats.guard_bytes, 12);
+	assert_eq(stats.lost_bytes, 4);
+	assert_eq(stats.largest_gap, 0x100 - 0x5c);
+	assert_eq(stats.maps, 3);
+	assert_eq(stats.unmaps, 3);
+	assert_eq(stats.protects, 1);
+	assert_eq(stats.undone, 2);
+	layers.mock.forgiving = true;
+	assert_ok(vmset_clear(layers.set));
+	layers_close(&layers);
+}
+END_TEST
+
+/* Which neighbours the kernel joins is known as long as nothing is touched. */
+START_TEST(mappings_are_counted)
+{
+	struct vmset_stats stats;
+	struct vmset *set;
+	uintptr_t start;
+	size_t page;
+
+	assert_ok(vmset_reserve(&set, 1u << 20, VMSET_NO_MERGE));
+	page = vmset_granule(set);
+	start = vmset_bounds(set).start;
+	assert_eq(stats_of(set, VMSET_COUNT_MAPPINGS).mappings, 1);
+	for (size_t i = 1; i < 5; i++)
+		assert_ok(vmset_map(set, start + i * page, page, RW, 0));
+	assert_ok(vmset_map(set, start + 5 * page, page, VMSET_READ, 0));
+	assert_ok(vmset_map(set, start + 6 * page, page, 0, 0));
+	stats = stats_of(set, VMSET_COUNT_MAPPINGS);
+	assert_eq(stats.areas, 6);
+	assert_eq(stats.mappings_expected, 4);
+	assert_eq(stats.mappings, 4);
+	stats = stats_of(set, 0);
+	assert_eq(stats.mappings, 0);
+	/* Of what is more than can be joined, each is one more. */
+	*(volatile char *)(start + page) = 1;
+	assert_ok(vmset_protect(set, start + 2 * page, page, VMSET_READ));
+	*(volatile char *)(start + 3 * page) = 1;
+	assert_ok(vmset_protect(set, start + 2 * page, page, RW));
+	stats = stats_of(set, VMSET_COUNT_MAPPINGS);
+	assert_eq(stats.mappings_expected, 4);
+	assert_that(stats.mappings >= 4);
+	assert_ok(vmset_destroy(set));
+}
+END_TEST
+
+START_TEST(bad_requests_change_nothing)
+{
+	const struct vmset_stats before = { .size = 7, .areas = 99 };
+	struct vmset_stats stats = before;
+	struct {
+		struct vmset_stats stats;
+		char more[8];
+	} later = { .stats.size = sizeof(later), .more = "more" };
+	struct layers layers;
+
+	layers_open(&layers, (struct layers_config){ .bounds = { 0, 0x100 } });
+	assert_err(vmset_stats(layers.set, &stats, 0), -EINVAL);
+	assert_that(!memcmp(&stats, &before, sizeof(stats)));
+	stats.size = sizeof(stats);
+	assert_err(vmset_stats(layers.set, &stats, 2), -EINVAL);
+	assert_err(vmset_stats(NULL, &stats, 0), -EINVAL);
+	assert_err(vmset_stats(layers.set, NULL, 0), -EINVAL);
+	assert_eq(stats.areas, 99);
+	/* One of a later version: what is not known stays. */
+	assert_ok(vmset_stats(layers.set, &later.stats, 0));
+	ck_assert_str_eq(later.more, "more");
+	assert_eq(later.stats.free_bytes, 0x100);
+	layers_close(&layers);
+}
+END_TEST
+
+Suite *suite_stats(void)
+{
+	Suite *suite = suite_create("stats");
+	TCase *tcase = tcase_create("stats");
+
+	tcase_add_test(tcase, an_empty_set_is_free);
+	tcase_add_test(tcase, bytes_and_calls_are_counted);
+	tcase_add_test(tcase, mappings_are_counted);
+	tcase_add_test(tcase, bad_requests_change_nothing);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
