@@ -156,8 +156,11 @@ static bool time_left(const struct timespec *deadline, struct timespec *left)
 	return left->tv_sec >= 0;
 }
 
-/* With the list locked, but not while it sleeps. */
-static void wait_until_free(void)
+/*
+ * With the list locked, but not while it sleeps.  Whether all sets are free: who
+ * takes a lock after that only sees that the gate is closed.
+ */
+static bool wait_until_free(void)
 {
 	struct timespec deadline = now(), left;
 	bool patient = !holds_any();
@@ -167,8 +170,10 @@ static void wait_until_free(void)
 		uint32_t released = __atomic_load_n(&sets.released,
 						    __ATOMIC_ACQUIRE);
 
-		if (all_free() || (!patient && !time_left(&deadline, &left)))
-			return;
+		if (all_free())
+			return true;
+		if (!patient && !time_left(&deadline, &left))
+			return false;
 		vmset__unlock(&sets.lock);
 		vmset__futex_wait(&sets.released, released,
 				  patient ? NULL : &left);
@@ -179,12 +184,13 @@ static void wait_until_free(void)
 static void before_fork(void)
 {
 	sigset_t mask;
+	bool free;
 
 	lock_list(&mask);
 	__atomic_add_fetch(&sets.forks, 1, __ATOMIC_SEQ_CST);
-	wait_until_free();
+	free = wait_until_free();
 	FOR_EACH(set)
-		set->member.abandoned = is_of_another(set);
+		set->member.abandoned = !free && is_of_another(set);
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
@@ -195,7 +201,6 @@ static void after_fork_in_parent(void)
 		vmset__futex_wake(&sets.forks, INT_MAX);
 }
 
-/* Those who took a lock, only to see that the gate is closed, are not here. */
 static void after_fork_in_child(void)
 {
 	FOR_EACH(set) {

@@ -16,7 +16,10 @@
 /* Read from the system. */
 size_t vmset__page_size(void);
 
-/* Reserve size bytes, a multiple of the page size.  0 or a negative errno. */
+/*
+ * Reserve size bytes, a multiple of the page size, and a page in front of them.
+ * 0 or a negative errno.
+ */
 int vmset__reservation_get(size_t size, struct vmset_range *range);
 
 /* Give it back, with all that is mapped in it.  0 or a negative errno. */

@@ -110,6 +110,38 @@ START_TEST(mappings_are_counted)
 }
 END_TEST
 
+static void map_and_touch(struct vmset *set, size_t i)
+{
+	size_t page = vmset_granule(set);
+	uintptr_t at = vmset_bounds(set).start + i * page;
+
+	assert_ok(vmset_map(set, at, page, RW, 0));
+	*(volatile char *)at = 1;
+}
+
+/* Every other page and then those between; all at once, and again. */
+START_TEST(the_order_of_first_touch_leaves_no_mappings)
+{
+	const size_t pages = 512;
+	struct vmset_stats stats;
+	struct vmset *set;
+
+	assert_ok(vmset_reserve(&set, pages * 4096 * 16, 0));
+	for (size_t round = 0; round < 3; round++) {
+		for (size_t i = 1; i < pages; i += 2)
+			map_and_touch(set, i);
+		for (size_t i = 0; i < pages; i += 2)
+			map_and_touch(set, i);
+		assert_eq(vmset_len(set), 1);
+		stats = stats_of(set, VMSET_COUNT_MAPPINGS);
+		assert_eq(stats.mappings, stats.mappings_expected);
+		assert_ok(vmset_clear(set));
+		assert_eq(stats_of(set, VMSET_COUNT_MAPPINGS).mappings, 1);
+	}
+	assert_ok(vmset_destroy(set));
+}
+END_TEST
+
 START_TEST(bad_requests_change_nothing)
 {
 	const struct vmset_stats before = { .size = 7, .areas = 99 };
@@ -144,6 +176,7 @@ Suite *suite_stats(void)
 	tcase_add_test(tcase, an_empty_set_is_free);
 	tcase_add_test(tcase, bytes_and_calls_are_counted);
 	tcase_add_test(tcase, mappings_are_counted);
+	tcase_add_test(tcase, the_order_of_first_touch_leaves_no_mappings);
 	tcase_add_test(tcase, bad_requests_change_nothing);
 	suite_add_tcase(suite, tcase);
 	return suite;
