@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * Where the areas lie.
+ */
+#include "layout.h"
+
+#include <stdlib.h>
+
+#include "bench.h"
+
+#define SEED UINT64_C(0x9e3779b97f4a7c15)
+
+void layout_shuffle(uint32_t *order, size_t nr, struct rng *rng)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		size_t other = rng_below(rng, (uint32_t)i + 1);
+
+		order[i] = order[other];
+		order[other] = (uint32_t)i;
+	}
+}
+
+void layout_make(struct layout *layout, size_t nr, uintptr_t base,
+		 size_t last_gap)
+{
+	struct rng rng = { SEED };
+	uintptr_t at = base;
+	size_t i;
+
+	*layout = (struct layout){ .nr = nr };
+	layout->areas = calloc(nr, sizeof(*layout->areas));
+	layout->order = calloc(nr, sizeof(*layout->order));
+	need(layout->areas && layout->order, "no memory");
+	for (i = 0; i < nr; i++) {
+		at += i + 1 == nr ? last_gap : PAGE << rng_below(&rng, 6);
+		layout->areas[i].start = at;
+		at += (3 + rng_below(&rng, 14)) * PAGE;
+		layout->areas[i].end = at;
+	}
+	layout->bounds = (struct vmset_range){ base, at };
+	layout_shuffle(layout->order, nr, &rng);
+}
+
+void layout_free(struct layout *layout)
+{
+	free(layout->areas);
+	free(layout->order);
+}
+
+uintptr_t layout_address(const struct layout *layout, struct rng *rng)
+{
+	const struct vmset_range *area =
+		&layout->areas[rng_below(rng, (uint32_t)layout->nr)];
+
+	return area->start + rng_below(rng,
+				       (uint32_t)(area->end - area->start));
+}
