@@ -545,10 +545,11 @@ static bool build(struct job *job, const struct vmset__splice *splice)
  * How many nodes a level needs to be kept for the urgent changes of one
  * operation.  Together they add at most two entries, where areas are cut at its
  * ends, so that at most two nodes become more.  A change needs its nodes before
- * it retires the old ones, and those are two at most; a retired node can be
- * used again at once.
+ * it retires the old ones: three in place of two where it is long, which only
+ * the first one is, else one, beside the two; a retired node can be used again
+ * at once.
  */
-#define FOR_URGENT 4
+#define FOR_URGENT 3
 
 /* The same, and two more for a change that adds nothing. */
 #define FOR_MORE (FOR_URGENT + 2)
