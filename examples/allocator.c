@@ -119,7 +119,7 @@ static void jump_to(unsigned char *p)
 }
 
 /* Do it in a child, which must die of it and tell why. */
-static void show_fault(const char *what, const struct arena *arena,
+static void show_fault(const char *what, struct arena *arena,
 		       void (*misuse)(unsigned char *p), unsigned char *p)
 {
 	pid_t child;
@@ -185,7 +185,7 @@ static double timed(const struct heap *heap, int small, size_t calls,
 	struct work *const w = calloc(1, sizeof *w);
 	struct timespec from, to;
 
-	must("calloc", w == NULL ? strerror(errno) : NULL);
+	must("calloc", w == NULL ? "no memory" : NULL);
 	w->heap = heap;
 	w->seed = seed;
 	w->small = small;

@@ -3,12 +3,10 @@
  * What is this pointer?  Asked by free, by realloc and when a fault comes.
  *
  * Only reads.  The set's readers are right in a signal handler too, even one
- * that interrupted vmset_alloc or vmset_unmap half-way.
+ * that interrupted vmset_alloc or vmset_unmap half-way; and a fault function is
+ * told what it would ask them.
  */
 #include "arena-internal.h"
-
-#include <errno.h>
-#include <signal.h>
 
 #include "say.h"
 
@@ -77,49 +75,37 @@ bool arena_find_block(const struct arena *a, const char *what, const void *p,
 	return false;
 }
 
-/* A signal handler has no other way to learn them. */
-static const struct arena *watched;
-static struct sigaction old_action;
-
-/* The record of the block whose guard addr is in, or NULL. */
-static const struct chunk *overrun(const struct arena *a, uintptr_t addr)
+/* The record of the block in whose guard it was, or NULL. */
+static const struct chunk *overrun(const struct arena *a,
+				   const struct vmset_fault *fault)
 {
 	const struct chunk *c;
-	struct vmset_area area;
 
-	/* A guard is in no area, and one granule long in this arena. */
-	if (vmset_find(a->set, addr, NULL) == 0 ||
-	    vmset_find(a->set, addr - a->granule, &area) < 0)
+	if (fault->cause != VMSET_CAUSE_GUARD ||
+	    fault->below.end != fault->range.start)
 		return NULL;
-	c = chunk_of(a, area.start);
+	c = chunk_of(a, fault->below.start);
 	return c->slots == 1 ? c : NULL;
 }
 
-static void on_fault(int sig, siginfo_t *info, void *context)
+static uint32_t on_fault(const struct vmset_fault *fault, void *arg)
 {
-	const uintptr_t addr = (uintptr_t)info->si_addr;
-	const struct chunk *c;
+	const struct arena *a = arg;
+	const struct chunk *c = overrun(a, fault);
 
-	(void)context;
-	if (in_bounds(watched, addr)) {
-		c = overrun(watched, addr);
-		if (c != NULL)
-			say("fault at %p: byte %zu behind the end of the block "
-			    "%p of %zu bytes", (void *)addr,
-			    addr - c->first - c->slot + 1, (void *)c->first,
-			    c->slot);
-		else
-			tell(watched, "fault at", addr);
-	}
-	sigaction(sig, &old_action, NULL);      /* the fault comes again */
+	if (c != NULL)
+		say("fault at %p: byte %zu behind the end of the block %p of "
+		    "%zu bytes", (void *)fault->addr,
+		    fault->addr - c->first - c->slot + 1, (void *)c->first,
+		    c->slot);
+	else
+		tell(a, "fault at", fault->addr);
+	return VMSET_FAULT_PASS;
 }
 
-int arena_watch(const struct arena *a)
+int arena_watch(struct arena *a)
 {
-	struct sigaction action = { .sa_flags = SA_SIGINFO };
+	const int err = vmset_on_fault(a->set, on_fault, a);
 
-	watched = a;
-	action.sa_sigaction = on_fault;
-	sigemptyset(&action.sa_mask);
-	return sigaction(SIGSEGV, &action, &old_action) < 0 ? -errno : 0;
+	return err ? err : vmset_fault_install(0);
 }

@@ -62,9 +62,9 @@ struct arena_usage arena_usage(const struct arena *arena);
 
 /*
  * From now on a SIGSEGV inside the arena's range is told on stderr: which block
- * was overrun, and how far.  Then it takes the course it had before.  One arena
- * of a process can be watched.
+ * was overrun, and how far.  Then it takes the course it had before.  0 or a
+ * negative errno.
  */
-int arena_watch(const struct arena *arena);
+int arena_watch(struct arena *arena);
 
 #endif /* ARENA_H */

@@ -60,6 +60,11 @@ static inline bool vmset__can_query(const struct vmset_backend *backend)
 	return VMSET_BACKEND_HAS(backend->ops, query) && backend->ops->query;
 }
 
+static inline bool vmset__can_fault(const struct vmset_backend *backend)
+{
+	return VMSET_BACKEND_HAS(backend->ops, fault) && backend->ops->fault;
+}
+
 /* NULL if it has none. */
 static inline const char *vmset__name(const struct vmset_backend *backend)
 {

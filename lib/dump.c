@@ -55,7 +55,7 @@ static struct text size_text(uintptr_t size)
 			 unit[u]);
 		return text;
 	}
-	for (; size >= 1024 * 1024; size /= 1024)
+	for (; size >= (uintptr_t)1024 * 1024; size /= 1024)
 		u++;
 	snprintf(text.s, sizeof text.s, "%" PRIuPTR ".%u %s", size / 1024,
 		 (unsigned)(size % 1024 * 10 / 1024), unit[u + 1]);

@@ -35,6 +35,12 @@ static inline bool vmset__is_area(const struct vmset_area *entry)
 	return vmset__kind(entry) == VMSET__AREA;
 }
 
+/* A vmset__skip_fn, for readers that want areas only. */
+static inline bool vmset__is_hidden(const struct vmset_area *entry)
+{
+	return !vmset__is_area(entry);
+}
+
 static inline bool vmset__is_guard(const struct vmset_area *entry)
 {
 	return vmset__kind(entry) < VMSET__LOST;

@@ -8,6 +8,7 @@
 
 #include "apply.h"
 #include "fork.h"
+#include "fault.h"
 #include "lock.h"
 #include "tree.h"
 #include "vmset.h"
@@ -21,6 +22,8 @@ struct vmset {
 	const struct vmset_backend *backend;
 	uint32_t options;
 	bool reserved;                  /* over the kernel, from vmset_reserve */
+	/* Changes under the lock; the dispatcher's handler reads it without. */
+	struct vmset__watched watched;
 	/* Changes under the lock. */
 	struct vmset__tally tally;
 	/* Changes under the lock; readers read it without. */

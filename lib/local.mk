@@ -15,12 +15,22 @@ vmset_sources = \
 	lib/dump.c \
 	lib/dump.h \
 	lib/entry.h \
+	lib/explain.c \
+	lib/explain.h \
+	lib/fault.c \
+	lib/fault.h \
+	lib/fault-access.c \
+	lib/fault-chain.c \
+	lib/fault-chain.h \
+	lib/fault-stack.c \
+	lib/fault-text.c \
 	lib/fork.c \
 	lib/fork.h \
 	lib/futex.h \
 	lib/internal.h \
 	lib/kernel-map.c \
 	lib/kernel-map.h \
+	lib/latch.h \
 	lib/lock.c \
 	lib/lock.h \
 	lib/place.c \
@@ -55,7 +65,7 @@ lib_libvmset_la_LIBADD = lib/libvmset-core.la
 lib_libvmset_la_LDFLAGS = $(AM_LDFLAGS) $(SHARED_LDFLAGS) -no-undefined \
 	-version-info 0:0:0
 EXTRA_lib_libvmset_la_DEPENDENCIES = $(top_srcdir)/lib/vmset.map
-EXTRA_DIST += lib/vmset.map
+EXTRA_DIST += lib/vmset.map lib/.clang-tidy
 if HAVE_VERSION_SCRIPT
 lib_libvmset_la_LDFLAGS += \
 	-Wl,--version-script=$(top_srcdir)/lib/vmset.map

@@ -13,6 +13,7 @@
  */
 #include "tree.h"
 
+#include "range.h"
 #include "tree-node.h"
 
 const size_t vmset__tree_node_size[VMSET__CLASSES] = {
@@ -62,6 +63,12 @@ size_t vmset__tree_read_len(const struct vmset__tree *tree)
 	return read_version(tree).len;
 }
 
+uintptr_t vmset__tree_read_moment(const struct vmset__tree *tree)
+{
+	vmset__fence_acquire();
+	return read_version(tree).number;
+}
+
 static bool overtaken(const struct vmset__tree *tree, uintptr_t epoch)
 {
 	vmset__fence_acquire();
@@ -90,16 +97,23 @@ struct quest {
 
 enum outcome { FOUND, NONE, GO_ON, OVERTAKEN };
 
+/* From addr on up, those with end > addr; or down, those with end <= addr. */
+enum way { UP, DOWN };
+
+/* A function with a constant way: what it does for the other one costs nothing. */
+#define SPECIALIZED static inline __attribute__((always_inline))
+
 /*
  * Look in the leaf to which *addr leads.  GO_ON: there is nothing, but there
- * is a leaf behind it, and *addr now leads there.
+ * is a leaf beside it on that way, and *addr now leads there.
  */
-static inline enum outcome read_leaf(const struct vmset__tree *tree,
-				     uintptr_t epoch, uintptr_t *addr,
-				     struct quest *quest)
+SPECIALIZED enum outcome read_leaf(const struct vmset__tree *tree,
+				   uintptr_t epoch, enum way way,
+				   uintptr_t *addr, struct quest *quest)
 {
 	uintptr_t root = vmset__load_acquire(&tree->root);
-	uintptr_t node = vmset__root_node(root), behind = *addr;
+	uintptr_t node = vmset__root_node(root), beside = *addr;
+	uintptr_t route = way == UP ? *addr : vmset__sub_sat(*addr, 1);
 	bool last = true;
 	const struct vmset__leaf *leaf;
 	unsigned count, i;
@@ -111,9 +125,9 @@ static inline enum outcome read_leaf(const struct vmset__tree *tree,
 			return OVERTAKEN;
 		inner = vmset__inner(node);
 		count = vmset__load(&inner->node.count);
-		i = vmset__route(inner, count, *addr);
-		if (i + 1 < count) {
-			behind = vmset__load(&inner->bound[i]);
+		i = vmset__route(inner, count, route);
+		if (way == UP ? i + 1 < count : i > 0) {
+			beside = vmset__load(&inner->bound[i - (way == DOWN)]);
 			last = false;
 		}
 		node = vmset__load_acquire(&inner->child[i]);
@@ -123,8 +137,11 @@ static inline enum outcome read_leaf(const struct vmset__tree *tree,
 	leaf = vmset__leaf(node);
 	count = vmset__load(&leaf->node.count);
 	quest->n = 0;
-	for (i = vmset__count_le(leaf->end, LEAF_SLOTS, *addr);
-	     i < count && quest->n < quest->max; i++) {
+	i = vmset__count_le(leaf->end, LEAF_SLOTS, *addr);
+	if (way == DOWN)
+		i = (i < count ? i : count) - 1;
+	/* Down from the first, i wraps: that is no entry either. */
+	for (; i < count && quest->n < quest->max; i += way == UP ? 1 : -1u) {
 		read_entry(leaf, i, &quest->entries[quest->n]);
 		if (!quest->skip || !quest->skip(&quest->entries[quest->n]))
 			quest->n++;
@@ -133,27 +150,28 @@ static inline enum outcome read_leaf(const struct vmset__tree *tree,
 		return OVERTAKEN;
 	if (quest->n)
 		return FOUND;
-	*addr = behind;
+	*addr = beside;
 	return last ? NONE : GO_ON;
 }
 
-static inline size_t read_entries(const struct vmset__tree *tree,
-				  uintptr_t addr, struct quest *quest)
+SPECIALIZED size_t read_entries(const struct vmset__tree *tree, enum way way,
+				uintptr_t addr, struct quest *quest)
 {
 	for (;;) {
 		uintptr_t epoch = vmset__load_acquire(&tree->slab.epoch);
 		uintptr_t from = addr;
-		enum outcome outcome = read_leaf(tree, epoch, &from, quest);
+		enum outcome outcome = read_leaf(tree, epoch, way, &from,
+						 quest);
 
 		if (outcome == GO_ON) {
 			uintptr_t number = read_version(tree).number;
 
 			from = addr;
 			do {
-				outcome = read_leaf(tree, epoch, &from, quest);
+				outcome = read_leaf(tree, epoch, way, &from,
+						    quest);
 			} while (outcome == GO_ON);
-			vmset__fence_acquire();
-			if (read_version(tree).number != number)
+			if (vmset__tree_read_moment(tree) != number)
 				continue;
 		}
 		if (outcome != OVERTAKEN)
@@ -166,7 +184,15 @@ bool vmset__tree_read(const struct vmset__tree *tree, uintptr_t addr,
 {
 	struct quest quest = { .skip = skip, .entries = entry, .max = 1 };
 
-	return read_entries(tree, addr, &quest);
+	return read_entries(tree, UP, addr, &quest);
+}
+
+bool vmset__tree_read_below(const struct vmset__tree *tree, uintptr_t addr,
+			    vmset__skip_fn *skip, struct vmset_area *entry)
+{
+	struct quest quest = { .skip = skip, .entries = entry, .max = 1 };
+
+	return read_entries(tree, DOWN, addr, &quest);
 }
 
 size_t vmset__tree_read_run(const struct vmset__tree *tree, uintptr_t addr,
@@ -174,7 +200,7 @@ size_t vmset__tree_read_run(const struct vmset__tree *tree, uintptr_t addr,
 {
 	struct quest quest = { .entries = entries, .max = max };
 
-	return read_entries(tree, addr, &quest);
+	return read_entries(tree, UP, addr, &quest);
 }
 
 /* ---- the writer's cursor ---- */

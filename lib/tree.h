@@ -81,6 +81,16 @@ bool vmset__tree_read(const struct vmset__tree *tree, uintptr_t addr,
 size_t vmset__tree_read_run(const struct vmset__tree *tree, uintptr_t addr,
 			    struct vmset_area *entries, size_t max);
 
+/* As vmset__tree_read, for the highest entry with end <= addr. */
+bool vmset__tree_read_below(const struct vmset__tree *tree, uintptr_t addr,
+			    vmset__skip_fn *skip, struct vmset_area *entry);
+
+/*
+ * A number for the tree's state.  All that was read between two calls that
+ * returned the same is of one moment.
+ */
+uintptr_t vmset__tree_read_moment(const struct vmset__tree *tree);
+
 /* The length, which is what the changes' len_change add up to. */
 size_t vmset__tree_read_len(const struct vmset__tree *tree);
 

@@ -14,6 +14,7 @@
 #include "backend.h"
 #include "dump.h"
 #include "entry.h"
+#include "fault.h"
 #include "internal.h"
 #include "place.h"
 #include "plan.h"
@@ -509,7 +510,9 @@ int vmset_destroy(struct vmset *set)
 	rc = vmset__hold(set);
 	if (rc)
 		return rc;
-	rc = tear_down(set);
+	rc = vmset__fault_forget(set);
+	if (!rc)
+		rc = tear_down(set);
 	if (rc) {
 		vmset__release(set);
 		return rc;
@@ -726,11 +729,6 @@ int vmset_find_free_area(const struct vmset *set, uintptr_t hint, size_t size,
 
 /* ---- reading ---- */
 
-static bool is_hidden(const struct vmset_area *entry)
-{
-	return !vmset__is_area(entry);
-}
-
 int vmset_next(const struct vmset *set, uintptr_t addr,
 	       struct vmset_area *area)
 {
@@ -738,7 +736,7 @@ int vmset_next(const struct vmset *set, uintptr_t addr,
 
 	if (!set)
 		return -EINVAL;
-	if (!vmset__tree_read(&set->tree, addr, is_hidden, &entry))
+	if (!vmset__tree_read(&set->tree, addr, vmset__is_hidden, &entry))
 		return -ENOENT;
 	if (area)
 		*area = entry;
@@ -753,7 +751,7 @@ int vmset_find(const struct vmset *set, uintptr_t addr,
 	if (!set)
 		return -EINVAL;
 	if (!vmset__tree_read(&set->tree, addr, NULL, &entry) ||
-	    entry.start > addr || is_hidden(&entry))
+	    entry.start > addr || vmset__is_hidden(&entry))
 		return -ENOENT;
 	if (area)
 		*area = entry;
@@ -781,7 +779,7 @@ bool vmset_iter_fill(struct vmset_iter *iter)
 		if (n)
 			iter->addr = iter->areas[n - 1].end;
 		for (size_t i = 0; i < n; i++)
-			if (!is_hidden(&iter->areas[i]))
+			if (!vmset__is_hidden(&iter->areas[i]))
 				iter->areas[areas++] = iter->areas[i];
 	} while (n && !areas);
 	iter->at = 0;

@@ -150,6 +150,8 @@ struct vmset_range {
 	uintptr_t start, end;
 };
 
+struct vmset_area;
+
 /*
  * Promises of a backend, in vmset_backend_ops.promises.  Each allows the set to
  * make fewer calls.  A promise that does not hold breaks the rule "whole or not
@@ -248,6 +250,24 @@ struct vmset_backend_ops {
 
 	/* A short name for vmset_dump. */
 	const char *name;
+
+	/*
+	 * Fill what is missing at addr, in an area that is filled on first
+	 * touch; see Faults, below.  Called for an access that the area's flags
+	 * allow and that faulted all the same.  0: the access may be tried
+	 * again; anything else: it is not for this backend.
+	 *
+	 * area is a copy from the moment of the fault.  access is one of
+	 * VMSET_READ, VMSET_WRITE and VMSET_EXEC, or 0 where the machine does
+	 * not tell; then refuse what is there already, or a write to what may
+	 * only be read faults for ever.
+	 *
+	 * Called in a signal handler, without the set's lock, and by several
+	 * threads at once, also for the same page: whoever comes second returns
+	 * 0 when it is there.
+	 */
+	int (*fault)(void *ctx, const struct vmset_area *area, uintptr_t addr,
+		     uint32_t access);
 };
 
 /* An instance of a backend: its operations and what they work on. */
@@ -324,7 +344,8 @@ int vmset_reserve(struct vmset **set, size_t size, uint32_t options);
  * vmset_destroy: unmap every area and free the set.  A set from vmset_reserve
  * gives its whole range back to the kernel with one call.
  *
- * A lost range whose backend still refuses is given up.
+ * A lost range whose backend still refuses is given up.  The set's fault
+ * function is taken out first, and stays out if the call then fails.
  *
  * 0, also for NULL; or
  *   what the backend returned when it refused to unmap an area.  The set
@@ -672,6 +693,264 @@ struct vmset_stats {
  */
 int vmset_stats(const struct vmset *set, struct vmset_stats *stats,
 		uint32_t how);
+
+/*
+ * Faults
+ * ------
+ * A fault is a SIGSEGV or SIGBUS that a thread gets for an access of its own.
+ * The library's dispatcher is a handler of these two signals, one for the
+ * process.  It finds the set that the address is in, by the bounds, tells what is
+ * there, and asks in this order:
+ *
+ *   1. If the flags of the area allow the access: the fault operation of the
+ *      area's backend, where it has one.
+ *   2. The set's fault function, which vmset_on_fault has given it.
+ *   3. Whoever handled the signal before the dispatcher.
+ *
+ * The first that mends it ends this, and the instruction runs again.  If it
+ * was not mended, it faults again, for ever.
+ *
+ * Passed on at once: a fault at an address in no set that has a fault function,
+ * a signal that was sent (kill, raise, sigqueue, timers), and what comes without
+ * an address, such as an access to a non-canonical one on x86.
+ *
+ *
+ * Passing on
+ * ----------
+ * The handler from before is called as the kernel would have called it: with
+ * all three arguments if it has SA_SIGINFO, with the signals of its mask blocked
+ * and the signal itself unless it has SA_NODEFER, and once only if it
+ * has SA_RESETHAND.  Where it has SA_ONSTACK or SA_RESTART, so has the
+ * dispatcher.
+ *
+ * Where there was none, or SIG_IGN, which the kernel does not honour for a
+ * fault either, the default action is restored and the instruction runs again,
+ * so that the process ends by the right signal, with the address of the fault
+ * and the registers at the fault in the core.  A signal that was sent is sent
+ * again, or dropped if it was ignored.
+ *
+ * A handler that is installed after the dispatcher gets the signal first.  It
+ * should pass on what is not its own to the one that it found, the dispatcher,
+ * with all three arguments: libsigsegv, the sanitizers, Go and the JVM do.
+ *
+ *
+ * In a fault function or a fault operation
+ * ----------------------------------------
+ * It runs in a signal handler, on the thread that faulted, so it may do what is
+ * async-signal-safe (signal-safety(7)), and no lock of the library is held for
+ * it.  Of this library it may call
+ *
+ *   - readers, vmset_explain and vmset_fault_text, for any set and always;
+ *   - everything else for sets that its own thread was not changing when it
+ *     faulted.  For the others -EDEADLK.  That is so inside a backend operation
+ *     or an update function; in the program's own code it never is.
+ *
+ * Both signals stay unblocked: a fault in there is a fault like any other, and
+ * is looked after in the same way.  So a function may use memory that is itself
+ * filled on first touch.  One that always faults ends when its stack does.
+ *
+ * It may leave by siglongjmp, if what faulted can be left at any
+ * instruction: the program's own code, but no function of libc and none of this
+ * library, whose lock would stay taken.  Under vmset_fault_stack that is fine,
+ * too.  errno is kept for it.
+ *
+ * Several threads may be in it at once.  Where one has mended what another
+ * faulted on just before, the other is told VMSET_CAUSE_ALLOWED: answer retry.
+ */
+
+/*
+ * Why an access faulted, in struct vmset_fault.cause.  The flags of areas are
+ * read as VMSET_READ, VMSET_WRITE and VMSET_EXEC.
+ */
+
+/* The address is not in the bounds of the set. */
+#define VMSET_CAUSE_OUTSIDE   0u
+/* Nothing is there: free room. */
+#define VMSET_CAUSE_FREE      1u
+/* It is in a guard of the area that ends or begins where the guard does. */
+#define VMSET_CAUSE_GUARD     2u
+/* It is in a lost range, of which nobody knows what holds there. */
+#define VMSET_CAUSE_LOST      3u
+/* The flags of the area do not allow the access. */
+#define VMSET_CAUSE_PROTECTED 4u
+/* SIGBUS: the area allows it, but what it maps ends before (a file cut off). */
+#define VMSET_CAUSE_BEYOND    5u
+/*
+ * The area allows it.  The page is not filled yet; or it was filled or opened
+ * by another thread meanwhile; or something else than the set is in the way,
+ * which code tells (a protection key, alignment, bad memory).
+ */
+#define VMSET_CAUSE_ALLOWED   6u
+
+/*
+ * What is at an address: the state of the set at one moment.
+ *
+ * Bytes are counted so: the first one behind an area is 0 above its end, and the
+ * last one before an area is 1 below its start.
+ */
+struct vmset_fault {
+	size_t size;                    /* sizeof (struct vmset_fault) */
+	struct vmset *set;
+	uintptr_t addr;                 /* any byte */
+	uint32_t access;                /* VMSET_READ, …; 0: not known */
+	uint32_t cause;                 /* VMSET_CAUSE_… */
+	/*
+	 * The area, guard or lost range that addr is in, or the room between
+	 * such.  Outside the bounds: all on that side of them.
+	 */
+	struct vmset_range range;
+	/* The area that addr is in; start and end are 0 if there is none. */
+	struct vmset_area area;
+	/* The nearest areas that end at or below addr, and begin above it. */
+	struct vmset_area below, above;
+	uintptr_t to_below;             /* addr - below.end, if there is one */
+	uintptr_t to_above;             /* above.start - addr, if there is one */
+	/* From the signal; 0 and NULL from vmset_explain. */
+	int signal;                     /* SIGSEGV or SIGBUS */
+	int code;                       /* si_code */
+	void *context;                  /* the machine's: a ucontext_t */
+};
+
+/* What a fault function answers.  Anything else is taken for the first. */
+#define VMSET_FAULT_PASS  0u            /* not mended: pass it on */
+#define VMSET_FAULT_RETRY 1u            /* mended: let the instruction run */
+
+/* A fault function.  fault is the dispatcher's own, and gone afterwards. */
+typedef uint32_t vmset_fault_fn(const struct vmset_fault *fault, void *arg);
+
+/* Let the dispatcher run on the thread's alternate signal stack, if it has one. */
+#define VMSET_FAULT_ALTSTACK 1u
+
+/*
+ * vmset_fault_install: have the dispatcher take SIGSEGV and SIGBUS.
+ *
+ * options is VMSET_FAULT_ALTSTACK or 0.  A fault on a stack that has no room
+ * left can only be handled on another one: say VMSET_FAULT_ALTSTACK, and
+ * vmset_fault_stack in each thread where that matters.
+ *
+ * Calls are counted.  While the dispatcher is in place, another call only counts,
+ * and adds its option.  Where a signal has meanwhile been given SIG_DFL or
+ * SIG_IGN, the dispatcher takes it again.
+ *
+ * Any thread, and a signal handler; the handlers are the process's.  A child
+ * of fork has them too, exec takes them out.
+ *
+ * 0, or
+ *   -EINVAL  unknown options
+ *   -EBUSY   VMSET_FAULT_ALTSTACK comes too late: the dispatcher is there
+ *            without it, and somebody else's handler has been put over it
+ *   -ENOMEM
+ *   -EDEADLK from a signal handler that interrupted one of the functions of
+ *            this section
+ */
+int vmset_fault_install(uint32_t options);
+
+/*
+ * vmset_fault_remove: undo one vmset_fault_install.  The last one gives the
+ * signals back to the handlers from before.
+ *
+ * If a handler of somebody else's was put over the dispatcher, that one has
+ * the dispatcher's address and goes on calling it.  Then nothing is changed;
+ * once the other is out, it can be tried again.  Until then the dispatcher passes
+ * on all that is of no set with a fault function.  A signal that somebody has
+ * given SIG_DFL or SIG_IGN is left so.
+ *
+ * A fault that another thread has at the same time is handled by one or the
+ * other.  The library must stay loaded until it is handled.
+ *
+ * 0, or
+ *   -ENOENT  it is not installed
+ *   -EBUSY   somebody else's handler has been put over it
+ *   -EDEADLK as for vmset_fault_install
+ */
+int vmset_fault_remove(void);
+
+/*
+ * vmset_fault_stack: give the calling thread an alternate signal stack with room
+ * for size bytes, or, with size 0, take it down again.
+ *
+ * size is what fault functions and fault operations need, such as 16384; what
+ * the kernel and the dispatcher need is added.  Below the stack is a page
+ * that nothing may touch.  The memory is the library's own, from mmap.
+ *
+ * Calls nest: the stack that the thread had before, also one of somebody
+ * else's, is put aside and comes back.  Take it down before the thread ends:
+ * nobody else does.
+ *
+ * 0, or
+ *   -EINVAL  size is more than the address space
+ *   -ENOMEM  no memory
+ *   -ENOENT  size 0, and the thread's alternate stack is not from here
+ *   -EBUSY   the thread is running on its alternate stack
+ */
+int vmset_fault_stack(size_t size);
+
+/*
+ * vmset_on_fault: give the set a fault function, which gets arg; or, with fn
+ * NULL, take it out.  A set has one: another replaces it.
+ *
+ * This is also what has faults at addresses in the set's bounds reach the fault
+ * operations of its backends; see vmset_fault_pass.  It does nothing for a
+ * set over something that is no memory of the process.
+ *
+ * Other threads may fault meanwhile: they call the old function or the new one,
+ * each with its own arg.  So what arg points to must outlive the calls that
+ * are under way.  vmset_destroy takes the function out.
+ *
+ * 0, or
+ *   -EINVAL  set is NULL
+ *   -EEXIST  the bounds overlap those of another set that has a fault function
+ *   -ENOMEM
+ *   -EDEADLK the set is being changed by the same thread; or as for
+ *            vmset_fault_install
+ */
+int vmset_on_fault(struct vmset *set, vmset_fault_fn *fn, void *arg);
+
+/*
+ * vmset_fault_pass: a fault function that passes everything on.  For a set whose
+ * backends do all: vmset_on_fault(set, vmset_fault_pass, NULL).
+ *
+ * VMSET_FAULT_PASS, always.
+ */
+uint32_t vmset_fault_pass(const struct vmset_fault *fault, void *arg);
+
+/*
+ * vmset_explain: what is at addr, and why an access there would fault: the
+ * account that a fault function gets, outside of one.
+ *
+ * access is made of VMSET_READ, VMSET_WRITE and VMSET_EXEC: the cause is
+ * VMSET_CAUSE_PROTECTED if the area does not allow all of it.  0 stands for an
+ * access that is not known: then it is so if the area allows none.  addr need
+ * not be in the bounds.
+ *
+ * Set fault->size before.  What a later version has behind the members above is
+ * zeroed.
+ *
+ * Lock-free, async-signal-safe; a reader as vmset_find.  All of the answer is of
+ * one moment.  While another thread publishes changes faster than it can look
+ * around, it looks again.
+ *
+ * 0, and the account in *fault; or
+ *   -EINVAL  a NULL, fault->size too small, unknown bits in access
+ */
+int vmset_explain(const struct vmset *set, uintptr_t addr, uint32_t access,
+		  struct vmset_fault *fault);
+
+/*
+ * vmset_fault_text: the account as a line for a log, without a newline, such as
+ *
+ *     write to 0x7f2a40004010: in a guard, 16 bytes above area
+ *     0x7f2a40000000-0x7f2a40004000 rw-
+ *
+ * (there on one line).  The form may change from version to version.  Stores at
+ * most size bytes in text, with a 0 at the end if size is not 0.
+ *
+ * Async-signal-safe: neither malloc nor stdio.
+ *
+ * The length of the whole line, whatever of it was stored; 0 for a NULL fault.
+ */
+size_t vmset_fault_text(const struct vmset_fault *fault, char *text,
+			size_t size);
 
 #ifdef __cplusplus
 }

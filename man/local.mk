@@ -10,6 +10,12 @@ dist_man_MANS = \
 	man/vmset_create.3 \
 	man/vmset_destroy.3 \
 	man/vmset_dump.3 \
+	man/vmset_explain.3 \
+	man/vmset_fault_install.3 \
+	man/vmset_fault_pass.3 \
+	man/vmset_fault_remove.3 \
+	man/vmset_fault_stack.3 \
+	man/vmset_fault_text.3 \
 	man/vmset_find.3 \
 	man/vmset_find_free_area.3 \
 	man/vmset_granule.3 \
@@ -20,6 +26,7 @@ dist_man_MANS = \
 	man/vmset_map.3 \
 	man/vmset_map_area.3 \
 	man/vmset_next.3 \
+	man/vmset_on_fault.3 \
 	man/vmset_overlaps.3 \
 	man/vmset_protect.3 \
 	man/vmset_reserve.3 \

@@ -8,7 +8,9 @@ suite_sources = \
 	tests/test-backend.c \
 	tests/test-elf.c \
 	tests/test-errors.c \
+	tests/test-explain.c \
 	tests/test-failures.c \
+	tests/test-fault.c \
 	tests/test-fork.c \
 	tests/test-free.c \
 	tests/test-kernel.c \
@@ -16,6 +18,7 @@ suite_sources = \
 	tests/test-lock.c \
 	tests/test-merge.c \
 	tests/test-model.c \
+	tests/test-pager.c \
 	tests/test-peers.c \
 	tests/test-plan.c \
 	tests/test-range.c \
@@ -47,6 +50,8 @@ support_sources = \
 	tests/model.h \
 	tests/pages.c \
 	tests/pages.h \
+	tests/poke.c \
+	tests/poke.h \
 	tests/rng.h \
 	tests/rv64-known.c \
 	tests/rv64-known.h \
@@ -179,6 +184,9 @@ endif
 
 EXTRA_DIST += \
 	$(test_scripts) \
+	tests/analyze-exceptions \
+	tests/analyze.sh \
+	tests/coverage-exceptions \
 	tests/coverage.sh \
 	tests/lib.sh \
 	tests/memcheck.sh \
@@ -307,6 +315,15 @@ mutation-check:
 	$(srcdir)/tests/mutate $(srcdir)/tests/mutations mutation-tree
 	rm -rf mutation-tree
 
+# ANALYZE_TOOLS may name some of gcc, clang-tidy and cppcheck. What gcc sees
+# depends on how it optimises.
+analyze:
+	@CC='$(CC)' top_srcdir='$(abs_top_srcdir)' \
+	CPPFLAGS='$(DEFS) $(DEFAULT_INCLUDES) $(test_cppflags) $(LZMA_CFLAGS) \
+		$(CPPFLAGS)' \
+	CFLAGS='-std=gnu11 $(WARNING_CFLAGS) $(CFLAGS) -O2' \
+		$(SHELL) $(srcdir)/tests/analyze.sh $(ANALYZE_TOOLS)
+
 if COVERAGE
 coverage: clean-coverage
 	$(MAKE) $(AM_MAKEFLAGS) check
@@ -325,4 +342,4 @@ clean-local: clean-coverage clean-fuzz
 	find . -name '*.gcno' -exec rm -f {} +
 	rm -rf tests/memcheck
 
-.PHONY: check-long check-valgrind clean-coverage coverage mutation-check
+.PHONY: analyze check-long check-valgrind clean-coverage coverage mutation-check

@@ -13,7 +13,9 @@
 	SUITE(backend) \
 	SUITE(elf) \
 	SUITE(errors) \
+	SUITE(explain) \
 	SUITE(failures) \
+	SUITE(fault) \
 	SUITE(fork) \
 	SUITE(free) \
 	SUITE(kernel) \
@@ -21,6 +23,7 @@
 	SUITE(lock) \
 	SUITE(merge) \
 	SUITE(model) \
+	SUITE(pager) \
 	SUITE(peers) \
 	SUITE(plan) \
 	SUITE(range) \

@@ -6,7 +6,6 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "../examples/sandbox/rv64.h"
 #include "../examples/sandbox/trap.h"
@@ -36,10 +35,10 @@ enum { ZERO, RA, SP, T0 = 5, T1, T2, A0 = 10, A1, A2, A3, A4, A5 };
 #define I(imm, rs1, f3, rd, op)                                               \
 	((uint32_t)(imm) << 20 | R(0, 0, rs1, f3, rd, op))
 #define S(imm, rs2, rs1, f3, op)                                              \
-	R((imm) >> 5 & 127, rs2, rs1, f3, (imm) & 31, op)
+	R((uint32_t)(imm) >> 5 & 127, rs2, rs1, f3, (imm) & 31, op)
 #define B(imm, rs2, rs1, f3)                                                  \
-	R(((imm) >> 5 & 63) | ((imm) >> 6 & 64), rs2, rs1, f3,                \
-	  ((imm) & 30) | ((imm) >> 11 & 1), 0x63)
+	R(((uint32_t)(imm) >> 5 & 63) | ((uint32_t)(imm) >> 6 & 64), rs2,     \
+	  rs1, f3, ((imm) & 30) | ((uint32_t)(imm) >> 11 & 1), 0x63)
 #define U(imm, rd, op) ((uint32_t)(imm) << 12 | (uint32_t)(rd) << 7 | (op))
 #define J(imm, rd)                                                            \
 	(((uint32_t)(imm) >> 20 & 1) << 31 |                                  \
@@ -70,6 +69,7 @@ enum { ZERO, RA, SP, T0 = 5, T1, T2, A0 = 10, A1, A2, A3, A4, A5 };
 #define EBREAK              0x00100073u
 
 /* The guest's 4 GiB, and the interpreter. */
+static struct vmset *set;
 static unsigned char *memory;
 static struct rv64 cpu;
 static unsigned int fetches;
@@ -86,15 +86,14 @@ static bool may_fetch(uint64_t pc, struct rv64_range *code, const void *arg)
 
 static void open_up(uint64_t start, uint64_t end)
 {
-	ck_assert_int_eq(mprotect(memory + start, end - start,
-				  PROT_READ | PROT_WRITE), 0);
+	assert_ok(vmset_map(set, (uintptr_t)memory + start, end - start,
+			    VMSET_READ | VMSET_WRITE, 0));
 }
 
 static void setup(void)
 {
-	memory = mmap(NULL, RV64_SPAN, PROT_NONE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	ck_assert_ptr_ne(memory, MAP_FAILED);
+	assert_ok(vmset_reserve(&set, RV64_SPAN, 0));
+	memory = (unsigned char *)vmset_bounds(set).start;
 	open_up(CODE, DATA_END);
 	open_up(TOP, RV64_SPAN);
 	cpu = (struct rv64){ .base = memory, .fetch = may_fetch, .pc = CODE };
@@ -103,7 +102,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	munmap(memory, RV64_SPAN);
+	assert_ok(vmset_destroy(set));
 }
 
 /* Puts the program at CODE, an EBREAK behind it, and runs it from there. */
@@ -615,20 +614,18 @@ static void interpret(void *arg)
 /* A page fault in the middle leaves all that a report needs. */
 START_TEST(state_at_a_page_fault)
 {
-	const struct vmset_range range = {
-		(uintptr_t)memory, (uintptr_t)memory + RV64_SPAN
-	};
+	const uintptr_t base = (uintptr_t)memory;
 	const uint64_t edge = DATA_END - 3;
-	uintptr_t addr;
+	struct trap trap;
 
-	assert_ok(trap_install());
+	assert_ok(trap_open(&trap, set));
 	cpu.x[A0] = DATA;
 	RUN(ADDI(A2, ZERO, 7), SD(A1, 0, A0), ADDI(A2, ZERO, 8));
 	cpu.x[A0] = edge;
 	cpu.pc = CODE;
 	cpu.steps = 0;
-	assert_that(trap_run(range, interpret, NULL, &addr));
-	assert_eq(addr - range.start, DATA_END);
+	assert_that(trap_run(&trap, interpret, NULL));
+	assert_eq(trap.fault.addr - base, DATA_END);
 	assert_eq(cpu.pc, CODE + 4);
 	assert_eq(cpu.steps, 1);
 	assert_eq(cpu.x[A2], 7);
@@ -638,11 +635,12 @@ START_TEST(state_at_a_page_fault)
 	memcpy(memory + CODE + 4, &(uint32_t){ LOAD(2, A0, 0, A0) }, 4);
 	cpu.x[A0] = TOP - 8;
 	cpu.pc = CODE;
-	assert_that(trap_run(range, interpret, NULL, &addr));
-	assert_eq(addr - range.start, TOP - 8);
+	assert_that(trap_run(&trap, interpret, NULL));
+	assert_eq(trap.fault.addr - base, TOP - 8);
 	assert_eq(cpu.x[A0], TOP - 8);
 	assert_eq(cpu.access.what, RV64_LOAD);
 	assert_eq(cpu.access.width, 4);
+	assert_ok(trap_close(&trap));
 }
 END_TEST
 

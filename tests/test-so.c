@@ -126,6 +126,28 @@ static void try_reservation(struct vmset *set)
 	expect(vmset_verify(set, NULL) == 0);
 }
 
+static uint32_t pass_on(const struct vmset_fault *fault, void *arg)
+{
+	return vmset_fault_pass(fault, arg);
+}
+
+static void try_faults(struct vmset *set)
+{
+	struct vmset_fault fault = { .size = sizeof(fault) };
+	char line[16];
+
+	expect(vmset_explain(set, vmset_bounds(set).start, VMSET_READ,
+			     &fault) == 0);
+	expect(fault.cause == VMSET_CAUSE_FREE);
+	expect(vmset_fault_text(&fault, line, sizeof(line)) > sizeof(line));
+	expect(vmset_fault_install(0) == 0);
+	expect(vmset_on_fault(set, pass_on, NULL) == 0);
+	expect(vmset_fault_remove() == 0);
+	expect(vmset_fault_remove() == -ENOENT);
+	expect(vmset_fault_stack(4096) == 0);
+	expect(vmset_fault_stack(0) == 0);
+}
+
 /* Large enough for PAGES pages of any size that Linux has, 64 KiB at most. */
 static struct vmset *reserve(void)
 {
@@ -148,6 +170,7 @@ int main(void)
 		return EXIT_FAILURE;
 	}
 	try_reservation(set);
+	try_faults(set);
 	expect(vmset_destroy(set) == 0);
 	try_own_backend();
 	return failures ? EXIT_FAILURE : EXIT_SUCCESS;

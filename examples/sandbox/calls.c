@@ -72,7 +72,7 @@ static int64_t call_write(struct guest *g, const uint64_t *args)
 static int64_t call_exit(struct guest *g, const uint64_t *args)
 {
 	g->exited = true;
-	g->status = args[0] & 0xff;
+	g->status = (int)(args[0] & 0xff);
 	return 0;
 }
 

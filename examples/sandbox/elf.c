@@ -188,7 +188,8 @@ int elf_parse(struct elf *elf, const unsigned char *file, size_t size,
 	int err;
 
 	*elf = (struct elf){ 0 };
-	memcpy(&head, file, size < sizeof(head) ? size : sizeof(head));
+	if (size)
+		memcpy(&head, file, size < sizeof(head) ? size : sizeof(head));
 	if (size >= SELFMAG && size < sizeof(head) &&
 	    !memcmp(head.e_ident, ELFMAG, SELFMAG))
 		return refuse(elf, "truncated: %zu bytes, less than an ELF "

@@ -91,59 +91,43 @@ static void print_area(const struct vmset *set, const struct vmset_area *area)
 	       report_rights(area->flags).text);
 }
 
-/* The last area that ends at or below addr.  The set is walked from below. */
-static bool find_below(const struct vmset *set, uintptr_t addr,
-		       struct vmset_area *below)
+/* Nothing may be accessed at the address: what is there, and what beside it? */
+static void print_gap(const struct vmset_fault *fault)
 {
-	struct vmset_area area = { .end = vmset_bounds(set).start };
-	bool found = false;
+	const struct vmset_area *above = &fault->above, *below = &fault->below;
 
-	while (!vmset_next(set, area.end, &area) && area.end <= addr) {
-		*below = area;
-		found = true;
-	}
-	return found;
-}
-
-/* Nothing may be accessed at addr: what is there, and what is beside it? */
-static void print_gap(const struct vmset *set, uintptr_t addr)
-{
-	struct vmset_area below, above;
-
-	/* In no area, and yet taken: that is a guard. */
-	printf("    hit    %s\n", vmset_overlaps(set, addr, 1) ?
+	printf("    hit    %s\n", fault->cause == VMSET_CAUSE_GUARD ?
 	       "a guard, where nothing is ever placed" : "free room");
-	if (!vmset_next(set, addr, &above)) {
+	if (above->end) {
 		printf("    above  ");
-		print_area(set, &above);
+		print_area(fault->set, above);
 		printf(", its start is ");
-		print_bytes(above.start - addr);
+		print_bytes(fault->to_above);
 		printf(" up\n");
 	}
-	if (find_below(set, addr, &below)) {
+	if (below->end) {
 		printf("    below  ");
-		print_area(set, &below);
+		print_area(fault->set, below);
 		printf(", its end is ");
-		print_bytes(addr - below.end);
+		print_bytes(fault->to_below);
 		printf(" down\n");
 	}
 }
 
-static void print_hit(const struct vmset *set, const struct rv64_access *access,
-		      uintptr_t addr)
+static void print_hit(const struct vmset_fault *fault, enum rv64_what what)
 {
-	struct vmset_area area;
+	const struct vmset_area *area = &fault->area;
 
-	if (vmset_find(set, addr, &area)) {
-		print_gap(set, addr);
+	if (!area->end) {
+		print_gap(fault);
 		return;
 	}
 	printf("    hit    ");
-	print_area(set, &area);
+	print_area(fault->set, area);
 	printf(", ");
-	print_bytes(addr - area.start);
-	printf(" into it: %s%s\n", area.flags & kinds[access->what].flag ?
-	       "no memory, though it is " : "not ", kinds[access->what].right);
+	print_bytes(fault->addr - area->start);
+	printf(" into it: %s%s\n", area->flags & kinds[what].flag ?
+	       "no memory, though it is " : "not ", kinds[what].right);
 }
 
 static void print_access(const struct rv64_access *access)
@@ -164,8 +148,10 @@ static void print_pc(const struct rv64 *cpu)
 }
 
 void report_fault(const struct vmset *set, const struct rv64 *cpu,
-		  enum rv64_stop stop, uint64_t addr)
+		  enum rv64_stop stop, const struct vmset_fault *fault)
 {
+	struct vmset_fault not_code = { .size = sizeof(not_code) };
+
 	switch (stop) {
 	case RV64_EBREAK:
 		printf("    FAULT  breakpoint at pc 0x%08" PRIx64 "\n",
@@ -180,12 +166,17 @@ void report_fault(const struct vmset *set, const struct rv64 *cpu,
 	}
 	print_access(&cpu->access);
 	print_pc(cpu);
-	if (stop == RV64_NOT_CODE)
-		addr = cpu->pc;
-	if (stop == RV64_BEYOND)
+	if (stop == RV64_BEYOND) {
 		printf("    hit    nothing: a guest's world ends at 4 GiB\n");
-	else
-		print_hit(set, &cpu->access, vmset_bounds(set).start + addr);
+		return;
+	}
+	/* The set has been asked before the fetch, so nothing faulted. */
+	if (stop == RV64_NOT_CODE) {
+		vmset_explain(set, vmset_bounds(set).start + cpu->pc,
+			      VMSET_EXEC, &not_code);
+		fault = &not_code;
+	}
+	print_hit(fault, cpu->access.what);
 }
 
 const char *report_extension(uint32_t insn)

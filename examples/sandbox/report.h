@@ -18,12 +18,12 @@ struct report_rights {
 struct report_rights report_rights(uint32_t flags);
 
 /*
- * Why the guest stopped; not for RV64_ECALL and RV64_ILLEGAL.  addr is for
- * RV64_PAGE_FAULT: the guest's address that could not be accessed, in or behind
- * the first byte of the access.  An area's data is its name, or NULL.
+ * Why the guest stopped; not for RV64_ECALL and RV64_ILLEGAL.  fault is for
+ * RV64_PAGE_FAULT: its address is in or behind the first byte of the access.  An
+ * area's data is its name, or NULL.
  */
 void report_fault(const struct vmset *set, const struct rv64 *cpu,
-		  enum rv64_stop stop, uint64_t addr);
+		  enum rv64_stop stop, const struct vmset_fault *fault);
 
 /* What an instruction that is none of RV64IM may be part of, in words. */
 const char *report_extension(uint32_t insn);

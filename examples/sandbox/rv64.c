@@ -246,12 +246,10 @@ static enum rv64_stop load(struct rv64 *cpu, uint32_t insn)
 	const uint64_t addr = cpu->x[rs1(insn)] + imm_i(insn);
 	const uint32_t op = funct3(insn);
 	const unsigned char *p;
-	union {
-		uint64_t d;
-		uint32_t w;
-		uint16_t h;
-		uint8_t b;
-	} v = { 0 };
+	uint64_t value = 0;
+	uint32_t word;
+	int16_t half;
+	int8_t byte;
 
 	if (op == 7)
 		return RV64_ILLEGAL;
@@ -259,15 +257,15 @@ static enum rv64_stop load(struct rv64 *cpu, uint32_t insn)
 	if (!p)
 		return RV64_BEYOND;
 	switch (op) {
-	case 0: memcpy(&v, p, 1); v.d = (uint64_t)(int8_t)v.b; break;
-	case 1: memcpy(&v, p, 2); v.d = (uint64_t)(int16_t)v.h; break;
-	case 2: memcpy(&v, p, 4); v.d = sext32(v.w); break;
-	case 3: memcpy(&v, p, 8); break;
-	case 4: memcpy(&v, p, 1); break;
-	case 5: memcpy(&v, p, 2); break;
-	case 6: memcpy(&v, p, 4); break;
+	case 0: memcpy(&byte, p, 1); value = (uint64_t)byte; break;
+	case 1: memcpy(&half, p, 2); value = (uint64_t)half; break;
+	case 2: memcpy(&word, p, 4); value = sext32(word); break;
+	case 3: memcpy(&value, p, 8); break;
+	case 4: memcpy(&value, p, 1); break;
+	case 5: memcpy(&value, p, 2); break;
+	case 6: memcpy(&value, p, 4); break;
 	}
-	set(cpu, rd(insn), v.d);
+	set(cpu, rd(insn), value);
 	return GO_ON;
 }
 

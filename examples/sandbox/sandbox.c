@@ -11,10 +11,10 @@
  *
  * To read, in this order: main() reserves the range; load() makes areas of a
  * program's segments; make_stack() has one placed, with a guard below it; run()
- * interprets, and a page fault ends that; calls.c lets the guest change its
- * areas; host_all() verifies and clears the set after each guest.  The other
- * files are about something else: rv64 interprets, elf parses, trap catches
- * signals, report prints.
+ * interprets, and a page fault ends that, by a fault function in trap.c; calls.c
+ * lets the guest change its areas; host_all() verifies and clears the set after
+ * each guest; report.c has the set explain what was hit.  The other files are
+ * about something else: rv64 interprets, elf parses.
  */
 #include "sandbox.h"
 
@@ -169,7 +169,8 @@ static void interpret(void *arg)
 }
 
 /* How the guest ended.  False if that is because it cannot run here. */
-static bool tell_end(const struct guest *g, const char *path, uint64_t fault)
+static bool tell_end(const struct guest *g, const char *path,
+		     const struct vmset_fault *fault)
 {
 	const struct rv64 *cpu = &g->cpu;
 
@@ -197,31 +198,29 @@ static bool tell_end(const struct guest *g, const char *path, uint64_t fault)
 }
 
 /* To the guest's end, however it ends.  False if it cannot run here. */
-static bool run(struct guest *g, const char *path)
+static bool run(struct guest *g, struct trap *trap, const char *path)
 {
-	const struct vmset_range range = vmset_bounds(g->set);
-	uintptr_t addr = g->base;
 	bool served;
 
 	do {
 		served = false;
-		if (trap_run(range, interpret, g, &addr))
+		if (trap_run(trap, interpret, g))
 			g->stop = RV64_PAGE_FAULT;
 		else if (g->stop == RV64_ECALL)
 			served = serve_call(g);
 	} while (served && !g->exited);
-	return tell_end(g, path, addr - g->base);
+	return tell_end(g, path, &trap->fault);
 }
 
 /* One guest in the range, which is empty before. */
-static bool host(struct vmset *set, const char *path)
+static bool host(struct trap *trap, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	struct guest g = {
 		.name = slash ? slash + 1 : path,
-		.set = set,
-		.base = vmset_bounds(set).start,
-		.page = vmset_granule(set),
+		.set = trap->set,
+		.base = vmset_bounds(trap->set).start,
+		.page = vmset_granule(trap->set),
 	};
 	struct elf elf;
 	bool good;
@@ -243,22 +242,23 @@ static bool host(struct vmset *set, const char *path)
 		return false;
 	}
 	printf("%s\n", g.name);
-	good = run(&g, path);
+	good = run(&g, trap, path);
 	printf("\n");
 	return good;
 }
 
 /* All guests, and between them nothing is left.  Whether all was well. */
-static bool host_all(struct vmset *set, char *const *paths,
+static bool host_all(struct trap *trap, char *const *paths,
 		     unsigned int options)
 {
+	struct vmset *set = trap->set;
 	bool good = true;
 
 	for (; *paths; paths++) {
 		bool differs;
 		int err;
 
-		good &= host(set, *paths);
+		good &= host(trap, *paths);
 		if ((options & SHOW_MAP) && !paths[1])
 			report_map(set);
 		differs = vmset_verify(set, NULL) > 0;
@@ -282,6 +282,7 @@ int main(int argc, char **argv)
 	};
 	struct vmset *set = NULL;
 	unsigned int options = 0;
+	struct trap trap;
 	int option, err;
 	bool good;
 
@@ -296,15 +297,17 @@ int main(int argc, char **argv)
 		fputs(help, stderr);
 		return EXIT_FAILURE;
 	}
-	err = trap_install();
+	err = vmset_reserve(&set, RV64_SPAN, 0);
 	if (!err)
-		err = vmset_reserve(&set, RV64_SPAN, 0);
+		err = trap_open(&trap, set);
 	if (err) {
 		complain("cannot reserve 4 GiB", "%s", strerror(-err));
 		return EXIT_FAILURE;
 	}
-	good = host_all(set, argv + optind, options);
-	err = vmset_destroy(set);
+	good = host_all(&trap, argv + optind, options);
+	err = trap_close(&trap);
+	if (!err)
+		err = vmset_destroy(set);
 	if (err || fflush(stdout) || ferror(stdout)) {
 		complain("at the end", "%s", strerror(err ? -err : errno));
 		return EXIT_FAILURE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * A signal handler has no argument of ours, so what it needs is in one static
- * variable.
+ * A fault function that jumps back.  fn was code of ours that holds nothing, so
+ * it may be left at any instruction.
  *
  * Memcheck would count each fault as an error of this program.  It is asked to
  * be silent while fn runs.
@@ -10,11 +10,6 @@
 
 #include <config.h>
 
-#include <errno.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stddef.h>
-
 #ifdef HAVE_VALGRIND_MEMCHECK_H
 #include <valgrind/memcheck.h>
 #else
@@ -22,67 +17,59 @@
 #define VALGRIND_ENABLE_ERROR_REPORTING  ((void)0)
 #endif
 
-static struct {
-	volatile sig_atomic_t armed;    /* back is valid */
-	sigjmp_buf back;
-	struct vmset_range range;
-	uintptr_t addr;
-	struct sigaction old_segv, old_bus;
-	max_align_t stack[4096];
-} trap;
+/* More than a copy of the account and a jump need. */
+#define STACK_SIZE ((size_t)16 << 10)
 
-static void on_fault(int signo, siginfo_t *info, void *context)
+static uint32_t on_fault(const struct vmset_fault *fault, void *arg)
 {
-	const uintptr_t addr = (uintptr_t)info->si_addr;
-	const bool sent = info->si_code <= 0;   /* by kill: no address */
+	struct trap *trap = arg;
 
-	(void)context;
-	if (trap.armed && !sent && addr >= trap.range.start &&
-	    addr < trap.range.end) {
-		trap.addr = addr;
-		siglongjmp(trap.back, 1);
+	if (!trap->armed)
+		return VMSET_FAULT_PASS;
+	trap->fault = *fault;
+	siglongjmp(trap->back, 1);
+}
+
+int trap_open(struct trap *trap, struct vmset *set)
+{
+	int err = vmset_fault_stack(STACK_SIZE);
+
+	if (err)
+		return err;
+	trap->set = set;
+	trap->armed = 0;
+	err = vmset_fault_install(VMSET_FAULT_ALTSTACK);
+	if (!err) {
+		err = vmset_on_fault(set, on_fault, trap);
+		if (err)
+			vmset_fault_remove();
 	}
-	/* Not ours.  The instruction runs again, with the handler before us. */
-	sigaction(signo, signo == SIGSEGV ? &trap.old_segv : &trap.old_bus,
-		  NULL);
-	if (sent)
-		raise(signo);
+	if (err)
+		vmset_fault_stack(0);
+	return err;
 }
 
-int trap_install(void)
+int trap_close(struct trap *trap)
 {
-	const stack_t stack = {
-		.ss_sp = trap.stack,
-		.ss_size = sizeof(trap.stack),
-	};
-	struct sigaction action = {
-		.sa_sigaction = on_fault,
-		.sa_flags = SA_SIGINFO | SA_ONSTACK,
-	};
+	int err = vmset_on_fault(trap->set, NULL, NULL);
 
-	sigemptyset(&action.sa_mask);
-	if (sigaltstack(&stack, NULL) ||
-	    sigaction(SIGSEGV, &action, &trap.old_segv) ||
-	    sigaction(SIGBUS, &action, &trap.old_bus))
-		return -errno;
-	return 0;
+	if (!err)
+		err = vmset_fault_remove();
+	return err ? err : vmset_fault_stack(0);
 }
 
-bool trap_run(struct vmset_range range, void (*fn)(void *arg), void *arg,
-	      uintptr_t *addr)
+bool trap_run(struct trap *trap, void (*fn)(void *arg), void *arg)
 {
-	bool faulted = true;
+	/* Not in a register, which the jump would take back. */
+	volatile bool faulted = true;
 
-	trap.range = range;
 	VALGRIND_DISABLE_ERROR_REPORTING;
-	if (sigsetjmp(trap.back, 1) == 0) {
-		trap.armed = 1;
+	if (sigsetjmp(trap->back, 1) == 0) {
+		trap->armed = 1;
 		fn(arg);
 		faulted = false;
 	}
-	trap.armed = 0;
+	trap->armed = 0;
 	VALGRIND_ENABLE_ERROR_REPORTING;
-	if (faulted)
-		*addr = trap.addr;
 	return faulted;
 }

@@ -3,7 +3,7 @@
  * The sandbox's interpreter.  The input is a byte that chooses, the values of
  * four registers, and code.  The guest has an area of code and two of data, one
  * of them at the end of its 4 GiB, in a kernel reservation that is a page
- * longer: an access behind the 4 GiB is not caught but ends the target.
+ * longer: an access behind the 4 GiB is caught as a fault that may not be.
  *
  * The interpreter asks again before each instruction what is code, since no
  * answer holds for more than that.  So the steps are counted, and each
@@ -204,37 +204,34 @@ static void set_registers(struct rv64 *cpu, const uint8_t *chosen)
 	memcpy(&cpu->x[RV64_A0], chosen, CHOSEN * sizeof(cpu->x[0]));
 }
 
-static struct vmset *open_world(void)
+static void open_world(struct trap *world)
 {
 	struct vmset *set = NULL;
 
-	assert_ok(trap_install());
 	assert_ok(vmset_reserve(&set, RV64_SPAN + PAGE, 0));
-	return set;
+	assert_ok(trap_open(world, set));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	/* One for all inputs: the kernel forgets 4 GiB slowly. */
-	static struct vmset *set;
+	static struct trap world;
 	const size_t head = 1 + CHOSEN * sizeof(uint64_t);
 	struct guest guest = { 0 }, *g = &guest;
-	struct vmset_range world;
-	uintptr_t addr;
+	uintptr_t base;
 
 	if (size < head)
 		return 0;
-	if (!set)
-		set = open_world();
-	load(set, VMSET_READ | VMSET_EXEC | (bytes[0] & 1 ? VMSET_WRITE : 0),
+	if (!world.set)
+		open_world(&world);
+	load(world.set, VMSET_READ | VMSET_EXEC | (bytes[0] & 1 ? VMSET_WRITE : 0),
 	     bytes + head, size - head);
-	world.start = vmset_bounds(set).start;
-	world.end = world.start + RV64_SPAN;
-	g->set = set;
-	g->cpu = (struct rv64){ .base = (unsigned char *)world.start,
+	base = vmset_bounds(world.set).start;
+	g->set = world.set;
+	g->cpu = (struct rv64){ .base = (unsigned char *)base,
 				.pc = CODE, .fetch = fetch, .fetch_arg = &g };
 	set_registers(&g->cpu, bytes + 1);
-	if (trap_run(world, interpret, g, &addr))
-		check_fault(g, addr - world.start);
+	if (trap_run(&world, interpret, g))
+		check_fault(g, world.fault.addr - base);
 	return 0;
 }
