@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "vmset.h"
+
 void need(bool holds, const char *what)
 {
 	if (holds)
@@ -17,10 +19,18 @@ void need(bool holds, const char *what)
 	exit(EXIT_FAILURE);
 }
 
-double now_ns(void)
+double cpu_ns(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+size_t record_bytes(const struct vmset *set)
+{
+	struct vmset_stats stats = { .size = sizeof(stats) };
+
+	need(vmset_stats(set, &stats, 0) == 0, "vmset_stats");
+	return stats.record_bytes;
 }

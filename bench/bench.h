@@ -14,6 +14,14 @@
 /* A wrong result is no measurement: end the program, and say what was wrong. */
 void need(bool holds, const char *what);
 
-double now_ns(void);
+/*
+ * The time that this thread has had a processor, in the kernel too: what else
+ * runs on the machine counts only as far as it takes caches away.
+ */
+double cpu_ns(void);
+
+/* What a set takes for its own records. */
+struct vmset;
+size_t record_bytes(const struct vmset *set);
 
 #endif /* BENCH_BENCH_H */

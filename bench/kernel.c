@@ -13,7 +13,6 @@
 #include <sys/mman.h>
 
 #include "bench.h"
-#include "internal.h"
 #include "layout.h"
 #include "vmset.h"
 
@@ -129,7 +128,7 @@ static void record(const struct bench *b, const char *work, const char *peer,
 /* A few operations on areas that were not in turn for the longest time. */
 static double take_turn(struct bench *b, operation_fn *operation)
 {
-	double begun = now_ns();
+	double begun = cpu_ns();
 	size_t i;
 
 	for (i = 0; i < TURN; i++) {
@@ -137,7 +136,7 @@ static double take_turn(struct bench *b, operation_fn *operation)
 
 		operation(b, &b->layout.areas[at]);
 	}
-	return now_ns() - begun;
+	return cpu_ns() - begun;
 }
 
 static void measure(struct bench *b, const struct work *work)
@@ -182,14 +181,14 @@ static void measure_stretch(struct bench *b)
 		size_t from = i * STRETCH % (b->layout.nr - STRETCH);
 		uintptr_t start = b->layout.areas[from].start;
 		size_t size = b->layout.areas[from + STRETCH - 1].end - start;
-		double begun = now_ns();
+		double begun = cpu_ns();
 
 		need(vmset_unmap(b->set, start, size) == 0, "vmset_unmap");
-		set += now_ns() - begun;
+		set += cpu_ns() - begun;
 		map_again(b, from, false);
-		begun = now_ns();
+		begun = cpu_ns();
 		bare_map(start, size, PROT_NONE);
-		bare += now_ns() - begun;
+		bare += cpu_ns() - begun;
 		map_again(b, from, true);
 	}
 	record(b, "unmap 64 areas by one call", set_name, set / (double)times);
@@ -257,13 +256,13 @@ void kernel_measure_start(struct results *results, unsigned int rounds)
 	static const char work[] = "reserve 64 TiB and map and destroy";
 
 	for (unsigned int round = 0; round < rounds; round++) {
-		double begun = now_ns();
+		double begun = cpu_ns();
 
 		start_set();
-		record(&b, work, set_name, now_ns() - begun);
-		begun = now_ns();
+		record(&b, work, set_name, cpu_ns() - begun);
+		begun = cpu_ns();
 		start_bare();
-		record(&b, work, bare_name, now_ns() - begun);
+		record(&b, work, bare_name, cpu_ns() - begun);
 	}
 }
 
@@ -292,7 +291,7 @@ size_t kernel_small_set_bytes(void)
 	for (i = 0; i < 3; i++)
 		need(vmset_map(set, start + (size_t)i * 2 * PAGE, PAGE, RW,
 			       0) == 0, "vmset_map");
-	bytes = set->tree.slab.mapped;
+	bytes = record_bytes(set);
 	need(vmset_destroy(set) == 0, "vmset_destroy");
 	return bytes;
 }

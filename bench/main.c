@@ -132,9 +132,9 @@ static void run_in_memory(struct results *results,
 	for (i = 0; i < settings->nr_areas; i++)
 		work_measure(results, settings->areas[i],
 			     (unsigned int)settings->rounds);
-	printf("In memory: ns an operation, or bytes, medians of %zu rounds; "
-	       "what the best\npeer takes, as a multiple of what the set "
-	       "takes\n\n", settings->rounds);
+	printf("Processor time, medians of %zu rounds.  In memory: ns an "
+	       "operation, or bytes;\nlast, what the best peer takes as a "
+	       "multiple of what the set takes\n\n", settings->rounds);
 	for (i = 0; i < settings->nr_areas; i++)
 		results_print(results, WORK_PART, settings->areas[i], stdout);
 }

@@ -3,7 +3,6 @@
  * The set, over a backend that does nothing and promises everything.
  */
 #include "bench.h"
-#include "internal.h"
 #include "peer.h"
 
 static int null_map(void *ctx, uintptr_t start, size_t size, uint32_t flags,
@@ -120,12 +119,9 @@ static size_t len(const void *self)
 	return vmset_len(self);
 }
 
-/* All chunks of the set's records. */
 static size_t bytes(const void *self)
 {
-	const struct vmset *set = self;
-
-	return set->tree.slab.mapped;
+	return record_bytes(self);
 }
 
 const struct bench_peer bench_vmset = {

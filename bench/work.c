@@ -91,10 +91,10 @@ static void measure_build(struct bench *b, const struct subject *s)
 
 	if (!s->peer->unmap)
 		return;
-	begun = now_ns();
+	begun = cpu_ns();
 	make_areas(b, &made);
 	record(b, s, "build in random order", "ns",
-	       (now_ns() - begun) / (double)b->layout.nr);
+	       (cpu_ns() - begun) / (double)b->layout.nr);
 	s->peer->destroy(made.areas);
 }
 
@@ -126,11 +126,11 @@ static void measure_find(struct bench *b, const struct subject *s, bool depend)
 	if (!s->peer->find)
 		return;
 	find_all(s, b->addrs, depend);
-	begun = now_ns();
+	begun = cpu_ns();
 	sum = find_all(s, b->addrs + REPEATS, depend);
 	record(b, s, depend ? "find dependent" :
 			      "find independent", "ns",
-	       (now_ns() - begun) / REPEATS);
+	       (cpu_ns() - begun) / REPEATS);
 	agree(b, sum, "find");
 }
 
@@ -154,11 +154,11 @@ static void measure_walk(struct bench *b, const struct subject *s,
 
 	if (!walk)
 		return;
-	begun = now_ns();
+	begun = cpu_ns();
 	for (i = 0; i < times; i++)
 		sum += walk(s->areas);
 	record(b, s, work, "ns",
-	       (now_ns() - begun) / (double)(times * b->layout.nr));
+	       (cpu_ns() - begun) / (double)(times * b->layout.nr));
 	agree(b, sum, work);
 }
 
@@ -178,7 +178,7 @@ static double search(const struct bench *b, const struct subject *s,
 	double taken = 0;
 
 	while (done < REPEATS && taken < LONG_ENOUGH) {
-		double begun = now_ns();
+		double begun = cpu_ns();
 		size_t i;
 
 		for (i = done; i < until; i++) {
@@ -192,7 +192,7 @@ static double search(const struct bench *b, const struct subject *s,
 			     start == b->layout.areas[b->layout.nr - 2].end,
 			     "find_free at the far end");
 		}
-		taken += now_ns() - begun;
+		taken += cpu_ns() - begun;
 		done = until;
 		until *= 2;
 	}
@@ -221,7 +221,7 @@ static void measure_alloc(struct bench *b, const struct subject *s)
 
 	if (!s->peer->alloc)
 		return;
-	begun = now_ns();
+	begun = cpu_ns();
 	for (i = 0; i < REPEATS; i++) {
 		uintptr_t start;
 
@@ -230,7 +230,7 @@ static void measure_alloc(struct bench *b, const struct subject *s)
 		sum += start;
 		need(s->peer->unmap(s->areas, start, b->sizes[i]), "unmap");
 	}
-	record(b, s, "alloc and unmap", "ns", (now_ns() - begun) / REPEATS);
+	record(b, s, "alloc and unmap", "ns", (cpu_ns() - begun) / REPEATS);
 	agree(b, sum, "alloc");
 }
 
@@ -283,13 +283,13 @@ static void measure_pair(struct bench *b, const struct subject *s,
 		const size_t from = (b->round * batches + turn) * batch;
 
 		for (cut = first; cut < first + 2; cut++) {
-			double begun = now_ns();
+			double begun = cpu_ns();
 
 			for (i = from; i < from + batch; i++)
 				need(do_cut(s, cut,
 					    layout_inner_page(nth(b, i))),
 				     cut_names[cut]);
-			taken[cut] += now_ns() - begun;
+			taken[cut] += cpu_ns() - begun;
 			need(s->peer->len(s->areas) == b->layout.nr +
 				     (cut == first ? batch * more : 0),
 			     cut_names[cut]);

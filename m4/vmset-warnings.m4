@@ -13,7 +13,7 @@ AC_ARG_ENABLE([werror],
 WARNING_CFLAGS="-Wall -Wextra -Wshadow -Wstrict-prototypes \
 -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wundef -Wvla \
 -Wcast-qual -Wformat=2"
-WARNING_CXXFLAGS="-Wall -Wextra -Wshadow"
+WARNING_CXXFLAGS="-Wall -Wextra"
 vmset_warnings='shown'
 AS_VAR_IF([enable_werror], [no], [],
     [WARNING_CFLAGS="$WARNING_CFLAGS -Werror"
