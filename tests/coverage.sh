@@ -1,60 +1,133 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
-# Shows how much of each source of the library the tests reach:
-# coverage.sh FILE.gcda...
+# Shows how much of each source of the library the tests reach, and which branches
+# none of them takes: coverage.sh FILE.gcda...
 #
-# A branch counts as reached if it was taken. Functions in headers count once
-# for each source that has them. What exactly was not reached is in the .gcov
-# file that "gcov -b FILE.gcda" writes.
+# A branch is one way out of a condition. Functions in headers count once,
+# whichever source takes their branches. tests/coverage-exceptions says why a
+# branch is not taken; a branch that is missing there is an error, and so is one
+# that stands there and is taken.
 set -eu
 
 [ -e "$1" ] || { echo "coverage: no counts: $1" >&2; exit 1; }
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-
+# gcov shows each source, the system's headers included, as
+#         -:    0:Source:../lib/tree.c
+#       12*:   34:	if (a || b)
+# branch  0 taken 80% (fallthrough)
+# branch  1 never executed
 for counts; do
-	counts=$PWD/$counts
-	(cd "$scratch" && "${GCOV:-gcov}" -n -b "$counts")
-done > "$scratch/all"
+	"${GCOV:-gcov}" -t -b "$counts"
+done | awk -v list="$(dirname "$0")/coverage-exceptions" '
+function trimmed(text) {
+	gsub(/^[ \t]+|[ \t]+$/, "", text)
+	return text
+}
+# A branch is known by its file and the text of its line, which outlives the
+# number.
+function key_of(file, text) {
+	return file ": " trimmed(text)
+}
+function read_list(    line, nr, from, told, i, key) {
+	told = 1
+	while ((getline line < list) > 0) {
+		if (line ~ /^#/ || line == "")
+			continue
+		if (line ~ /^\t/) {
+			for (i = from; i <= nr; i++)
+				reason[entry[i]] = reason[entry[i]] "\001\t" \
+					trimmed(line)
+			told = 1
+			continue
+		}
+		if (told)
+			from = nr + 1
+		told = 0
+		split(line, word, " ")
+		sub(/^[^ ]+ [^ ]+ /, "", line)
+		key = key_of(word[1], line)
+		entry[++nr] = key
+		listed[key] = word[2]
+	}
+}
 
-# gcov says, for each file with code in it, the system's headers included:
-#     File '../lib/tree.c'
-#     Lines executed:97.50% of 40
-#     Branches executed:100.00% of 20
-#     Taken at least once:85.00% of 20
-awk '
-/^File / {
-	name = $2
-	gsub("\047", "", name)
-	ours = name ~ "(^|/)lib/[a-z-]*[.][ch]$" && name !~ "^/usr/"
-	sub(".*/", "", name)
+BEGIN { read_list() }
+
+/^ *-: *0:Source:/ {
+	ours = /[:\/]lib\/[a-z-]+[.][ch]$/ && !/:\/usr\//
+	file = $0
+	sub(/.*\//, "", file)
+	next
 }
-function add(count, of, file) {
-	percent = $0
-	sub(".*:", "", percent)
-	sub("%.*", "", percent)
-	count[file] += percent * $NF / 100
-	of[file] += $NF
+!ours || /^(function|call|unconditional) / {
+	next
 }
-ours && /^Lines executed:/ {
-	add(lines, of_lines, name)
-	add(lines, of_lines, "total")
+/^branch / {
+	branch = file SUBSEP line SUBSEP $2
+	branches[branch] = 1
+	if (!/never executed/ && !/ taken 0%/)
+		taken[branch] = 1
+	next
 }
-ours && /^Taken at least once:/ {
-	add(branches, of_branches, name)
-	add(branches, of_branches, "total")
+{
+	count = trimmed(substr($0, 1, index($0, ":") - 1))
+	line = substr($0, index($0, ":") + 1)
+	text[file, line + 0] = substr(line, index(line, ":") + 1)
+	line += 0
+	if (count != "-")
+		lines[file, line] = 1
+	if (count ~ /^[0-9]/)
+		run[file, line] = 1
 }
-function percent_of(count, of) {
-	return of ? 100 * count / of : 100
+
+function row(name) {
+	return sprintf("%-18s %5d of %5d lines  %5d of %5d branches", name,
+		nr_run[name], nr_lines[name], nr_taken[name],
+		nr_branches[name])
 }
 END {
-	for (name in of_lines)
-		printf "%-20s %6.1f %% of %5d lines %6.1f %% of %5d branches\n",
-			name, percent_of(lines[name], of_lines[name]),
-			of_lines[name],
-			percent_of(branches[name], of_branches[name]),
-			of_branches[name]
-}
-' "$scratch/all" | LC_ALL=C sort
+	for (at in lines) {
+		split(at, part, SUBSEP)
+		nr_lines[part[1]]++; nr_lines["all"]++
+		if (at in run) {
+			nr_run[part[1]]++; nr_run["all"]++
+		}
+	}
+	for (at in branches) {
+		split(at, part, SUBSEP)
+		nr_branches[part[1]]++; nr_branches["all"]++
+		if (at in taken) {
+			nr_taken[part[1]]++; nr_taken["all"]++
+			continue
+		}
+		key = key_of(part[1], text[part[1], part[2]])
+		missed[key]++
+		where[key] = part[1] ":" part[2]
+	}
+	sort = "LC_ALL=C sort"
+	for (name in nr_lines)
+		if (name != "all")
+			print row(name) | sort
+	close(sort)
+	print row("all")
+	print ""
+	sort = "LC_ALL=C sort -t: -k1,1 -k2,2n | tr \"\\001\" \"\\n\""
+	for (key in missed) {
+		said = sprintf("%s: %d not taken: %s", where[key], missed[key],
+			       substr(key, index(key, ": ") + 2))
+		if (listed[key] != missed[key] || reason[key] == "") {
+			reason[key] = "\001\tNOT EXCUSED: the list has " \
+				listed[key] + 0
+			failed = 1
+		}
+		print said reason[key] | sort
+	}
+	close(sort)
+	for (key in listed)
+		if (!(key in missed)) {
+			print "listed, but taken: " key
+			failed = 1
+		}
+	exit failed
+}'

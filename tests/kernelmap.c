@@ -96,7 +96,7 @@ static int read_line(struct stream *s, struct kernelmap_line *line)
 static int walk(struct stream *s, struct vmset_range range, kernelmap_fn *fn,
 		void *arg)
 {
-	struct kernelmap_line line;
+	struct kernelmap_line line = { 0 };
 	int ret;
 
 	while ((ret = read_line(s, &line)) > 0) {

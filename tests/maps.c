@@ -32,7 +32,7 @@ static bool joins(const struct kernelmap_line *a,
 static int add(const struct kernelmap_line *line, void *arg)
 {
 	struct maps *maps = arg;
-	struct kernelmap_line *last = NULL;
+	struct kernelmap_line *last = NULL, *lines;
 
 	if (line->start == line->end)
 		return 0;
@@ -42,9 +42,9 @@ static int add(const struct kernelmap_line *line, void *arg)
 		last->end = line->end;
 		return 0;
 	}
-	maps->lines = realloc(maps->lines,
-			      (maps->count + 1) * sizeof(*maps->lines));
-	assert_that(maps->lines);
+	lines = realloc(maps->lines, (maps->count + 1) * sizeof(*lines));
+	assert_that(lines);
+	maps->lines = lines;
 	maps->lines[maps->count++] = *line;
 	return 0;
 }

@@ -143,10 +143,10 @@ static int replay_file(const char *path, struct settings *settings)
 		fprintf(stderr, "%s: %s\n", path, why);
 		return 1;
 	}
-	settings->how.watch.progress = NULL;
 	if (settings->progress || (!settings->quiet && isatty(STDERR_FILENO)))
 		settings->how.watch.progress = &progress;
 	status = replay_text(path, &text, settings);
+	settings->how.watch.progress = NULL;
 	unxz_free(&text);
 	return status;
 }

@@ -154,7 +154,7 @@ static int compare_line(const struct kernelmap_line *line, void *arg)
 
 	if (line->anonymous)
 		return compare_run(c, line->start, line->end, line->prot) != 0;
-	trace_fail(c->error, c->line, "%s has something that is not private "
+	trace_explain(c->error, c->line, "%s has something that is not private "
 		   "anonymous memory at page %lx", c->what,
 		   page_of(c->replay, line->start));
 	return 1;

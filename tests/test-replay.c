@@ -349,12 +349,13 @@ START_TEST(test_wrong_state)
 	const char *what = target == REPLAY_SET ? "the set"
 						: "/proc/self/maps";
 	struct replay_report report;
-	const char *reason = report.error.reason;
+	const char *reason;
 	char text[256];
 
 	snprintf(text, sizeof(text), PAGES "m 2 4 rw-\nm 8 2 ---\n%s",
 		 wrong->text);
 	ck_assert_int_eq(run_text(text, target, 0, &report), -1);
+	reason = report.error.reason;
 	ck_assert_uint_eq(report.error.line, wrong->line);
 	ck_assert_msg(strncmp(reason, what, strlen(what)) == 0 &&
 		      strcmp(reason + strlen(what), wrong->reason) == 0,

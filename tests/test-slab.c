@@ -21,7 +21,7 @@ static struct vmset__slab slab;
 static void setup(void)
 {
 	const size_t size[VMSET__CLASSES] = { LEAF_SIZE, INNER_SIZE };
-	char *object = vmset__slab_init(&slab, 100, size);
+	unsigned char *object = vmset__slab_init(&slab, 100, size);
 
 	assert_that(object);
 	for (int i = 0; i < 100; i++)
@@ -118,13 +118,13 @@ END_TEST
 /* With no memory left: what was retired, then what was kept, then nothing. */
 START_TEST(out_of_memory)
 {
-	struct vmset__node *node, *retired = get(VMSET__LEAF);
+	struct vmset__node *retired = get(VMSET__LEAF);
 	uintptr_t epoch;
 
 	assert_that(vmset__slab_keep(&slab, VMSET__LEAF, 2));
 	syscalls_watch((struct vmset_range){ 0, 0 });
 	syscalls_starve();
-	while ((node = vmset__slab_alloc(&slab, VMSET__LEAF, false)))
+	while (vmset__slab_alloc(&slab, VMSET__LEAF, false))
 		;
 	vmset__slab_retire(&slab, VMSET__LEAF, retired);
 	epoch = slab.epoch;
@@ -143,7 +143,7 @@ END_TEST
 START_TEST(scratch)
 {
 	size_t size = 3 << 20;
-	char *got = vmset__scratch_get(size);
+	unsigned char *got = vmset__scratch_get(size);
 
 	assert_that(got);
 	for (size_t i = 0; i < size; i += 4096)

@@ -226,7 +226,7 @@ struct writer {
 static bool map_part(struct writer *writer, uint32_t from, uint32_t to)
 {
 	uintptr_t start = writer->start + from * CELL;
-	bool any = memchr(&writer->taken[from], true, to - from);
+	bool any = memchr(&writer->taken[from], 1, to - from);
 	int result = vmset_map(writer->set, start, (to - from) * CELL, 1, 0);
 
 	if (!any)
@@ -247,7 +247,7 @@ static bool unmap_part(struct writer *writer, uint32_t from, uint32_t to)
 static bool protect_part(struct writer *writer, uint32_t from, uint32_t to)
 {
 	uintptr_t start = writer->start + from * CELL;
-	bool any = memchr(&writer->taken[from], true, to - from);
+	bool any = memchr(&writer->taken[from], 1, to - from);
 
 	return vmset_protect(writer->set, start, (to - from) * CELL,
 			     rng_below(&writer->rng, 4)) ==

@@ -226,8 +226,10 @@ static int parse_area(struct reader *r)
 
 static int parse_line(struct reader *r)
 {
-	const char letter = r->at < r->end ? *r->at++ : '\n';
+	char letter = '\n';
 
+	if (r->at < r->end)
+		letter = *r->at++;
 	if (letter == '#')
 		return parse_comment(r);
 	if (!r->trace->pages)
@@ -312,7 +314,8 @@ static int parse_text(struct trace *trace, const struct unxz_bytes *text,
 
 /* ---- the interface ---- */
 
-int trace_fail(struct trace_error *error, size_t line, const char *format, ...)
+void trace_explain(struct trace_error *error, size_t line, const char *format,
+		   ...)
 {
 	va_list args;
 
@@ -320,7 +323,6 @@ int trace_fail(struct trace_error *error, size_t line, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(error->reason, sizeof(error->reason), format, args);
 	va_end(args);
-	return -1;
 }
 
 static int finish(struct trace *trace, struct unxz_bytes *text, const char *why,

@@ -50,9 +50,12 @@ struct trace_error {
 	char reason[240];
 };
 
-/* Fill in *error and return -1. */
 __attribute__((format(printf, 3, 4)))
-int trace_fail(struct trace_error *error, size_t line, const char *format, ...);
+void trace_explain(struct trace_error *error, size_t line, const char *format,
+		   ...);
+
+/* Fill in *error and return -1.  A macro, so that analyzers see the -1, too. */
+#define trace_fail(...) (trace_explain(__VA_ARGS__), -1)
 
 /* Read a file.  0, or -1 and the reason in *error. */
 int trace_read(struct trace *trace, const char *path,
