@@ -77,10 +77,12 @@ static void look_around(const struct vmset *set, const struct place *place,
 		fault->above = (struct vmset_area){ 0 };
 }
 
-/* Of an access that is not known it can only be said that none is allowed. */
+/* One that is not known may be a read or a write: only both together are safe. */
 static bool allows(uint32_t flags, uint32_t access)
 {
-	return access ? (access & ~flags) == 0 : (flags & RIGHTS) != 0;
+	if (!access)
+		access = VMSET_READ | VMSET_WRITE;
+	return (access & ~flags) == 0;
 }
 
 static uint32_t find_cause(const struct vmset *set, const struct place *place,

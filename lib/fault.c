@@ -111,11 +111,19 @@ static bool is_missing(const struct vmset_fault *fault)
 	return fault->code == SEGV_MAPERR || fault->code == SEGV_ACCERR;
 }
 
+/* Whether the area allows the access; if that is not known, whether any. */
+static bool is_allowed(const struct vmset_fault *fault)
+{
+	return fault->cause == VMSET_CAUSE_ALLOWED ||
+	       (!fault->access && fault->cause == VMSET_CAUSE_PROTECTED &&
+		fault->area.flags);
+}
+
 static bool fill(const struct vmset_fault *fault)
 {
 	const struct vmset_backend *backend = fault->area.backend;
 
-	return fault->cause == VMSET_CAUSE_ALLOWED && is_missing(fault) &&
+	return is_allowed(fault) && is_missing(fault) &&
 	       vmset__can_fault(backend) &&
 	       backend->ops->fault(backend->ctx, &fault->area, fault->addr,
 				   fault->access) == 0;
@@ -140,8 +148,7 @@ static bool mend_unblocked(int signo, const siginfo_t *info, void *context)
 	fault.context = context;
 	if (fill(&fault))
 		return true;
-	if (fault.cause == VMSET_CAUSE_ALLOWED && signo == SIGBUS &&
-	    is_missing(&fault))
+	if (is_allowed(&fault) && signo == SIGBUS && is_missing(&fault))
 		fault.cause = VMSET_CAUSE_BEYOND;
 	return watch.fn(&fault, watch.arg) == VMSET_FAULT_RETRY;
 }

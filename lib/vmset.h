@@ -70,11 +70,11 @@
  * Threads, signals, fork
  * ----------------------
  * Readers are vmset_find, vmset_next, vmset_iter_…, vmset_overlaps, vmset_len,
- * vmset_is_empty, vmset_bounds and vmset_granule.  They take no lock, store
- * nothing that others see and call nothing, so any thread may call them at
- * any time, and so may a signal handler, also one that interrupted a writer
- * of the same set.  Each answer is the state of the set at one moment of the
- * call: an operation is seen whole or not at all.
+ * vmset_is_empty, vmset_explain, vmset_bounds and vmset_granule.  They take no
+ * lock, store nothing that others see and call nothing, so any thread may call
+ * them at any time, and so may a signal handler, also one that interrupted a
+ * writer of the same set.  Each answer is the state of the set at one moment of
+ * the call: an operation is seen whole or not at all.
  *
  * All other functions that take a set are writers, or take the writers' lock
  * for the length of the call: vmset_find_free_area, vmset_verify and vmset_stats.
@@ -259,8 +259,8 @@ struct vmset_backend_ops {
 	 *
 	 * area is a copy from the moment of the fault.  access is one of
 	 * VMSET_READ, VMSET_WRITE and VMSET_EXEC, or 0 where the machine does
-	 * not tell; then refuse what is there already, or a write to what may
-	 * only be read faults for ever.
+	 * not tell, and the area allows something; then refuse what is there
+	 * already, or a write to what may only be read faults for ever.
 	 *
 	 * Called in a signal handler, without the set's lock, and by several
 	 * threads at once, also for the same page: whoever comes second returns
@@ -702,8 +702,8 @@ int vmset_stats(const struct vmset *set, struct vmset_stats *stats,
  * process.  It finds the set that the address is in, by the bounds, tells what is
  * there, and asks in this order:
  *
- *   1. If the flags of the area allow the access: the fault operation of the
- *      area's backend, where it has one.
+ *   1. If the flags of the area allow the access, or it is not known and they
+ *      allow any: the fault operation of the area's backend, where it has one.
  *   2. The set's fault function, which vmset_on_fault has given it.
  *   3. Whoever handled the signal before the dispatcher.
  *
@@ -920,7 +920,7 @@ uint32_t vmset_fault_pass(const struct vmset_fault *fault, void *arg);
  *
  * access is made of VMSET_READ, VMSET_WRITE and VMSET_EXEC: the cause is
  * VMSET_CAUSE_PROTECTED if the area does not allow all of it.  0 stands for an
- * access that is not known: then it is so if the area allows none.  addr need
+ * access that is not known, and is taken for both a read and a write.  addr need
  * not be in the bounds.
  *
  * Set fault->size before.  What a later version has behind the members above is

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -31,9 +32,37 @@ static struct vmset *set;
 static uintptr_t start;
 static size_t page;
 
+/* What the fault function was told, and how often; */
+static struct vmset_fault last;
+static atomic_uint calls;
+
+/* the backend's fault operation, and what it shall answer; */
+static struct {
+	unsigned int calls;
+	struct vmset_area area;
+	uintptr_t addr;
+	uint32_t access;
+	int result;
+} filled;
+
+/* the handler from before; */
+static struct {
+	unsigned int calls;
+	int signal, code;
+	uintptr_t addr;
+	bool has_context, blocked, other_blocked;
+} before;
+
+/* and one that was put over ours, and what that one later.found. */
+static struct {
+	unsigned int calls;
+	bool mask_changed;
+	struct sigaction found;
+} later;
+
+/* Without fork there may be something left of an earlier test. */
 static void be_alone(void)
 {
-	/* Without fork there may be something left of an earlier test. */
 	while (!vmset_fault_remove())
 		;
 	signal(SIGSEGV, SIG_DFL);
@@ -43,6 +72,10 @@ static void be_alone(void)
 static void setup(void)
 {
 	page = (size_t)sysconf(_SC_PAGESIZE);
+	calls = 0;
+	memset(&filled, 0, sizeof(filled));
+	memset(&before, 0, sizeof(before));
+	memset(&later, 0, sizeof(later));
 	be_alone();
 	assert_ok(vmset_reserve(&set, PAGES * page, 0));
 	start = vmset_bounds(set).start;
@@ -56,9 +89,6 @@ static void teardown(void)
 }
 
 /* ---- fault functions ---- */
-
-static struct vmset_fault last;
-static atomic_uint calls;
 
 static uint32_t note(const struct vmset_fault *fault, void *arg)
 {
@@ -217,14 +247,6 @@ END_TEST
 
 /* ---- a backend's fault operation ---- */
 
-static struct {
-	unsigned int calls;
-	struct vmset_area area;
-	uintptr_t addr;
-	uint32_t access;
-	int result;
-} filled;
-
 static int map_closed(void *ctx, uintptr_t at, size_t size, uint32_t flags,
 		      uint64_t offset)
 {
@@ -355,13 +377,6 @@ START_TEST(backend_alone)
 END_TEST
 
 /* ---- whoever handled it before ---- */
-
-static struct {
-	unsigned int calls;
-	int signal, code;
-	uintptr_t addr;
-	bool has_context, blocked, other_blocked;
-} before;
 
 static void remember(int signo)
 {
@@ -637,16 +652,14 @@ END_TEST
 
 /* ---- in and out ---- */
 
-static struct sigaction found;
-static unsigned int later_calls;
-static bool later_saw_mask;
-
 /* As others do it that are installed later. */
 static void came_later(int signo, siginfo_t *info, void *context)
 {
-	later_calls++;
-	found.sa_sigaction(signo, info, context);
-	later_saw_mask |= blocks(SIGUSR1);
+	const bool blocked = blocks(SIGUSR1);
+
+	later.calls++;
+	later.found.sa_sigaction(signo, info, context);
+	later.mask_changed |= blocks(SIGUSR1) != blocked;
 }
 
 static void handle_later(void)
@@ -655,7 +668,7 @@ static void handle_later(void)
 				    .sa_flags = SA_SIGINFO };
 
 	sigemptyset(&action.sa_mask);
-	ck_assert_int_eq(sigaction(SIGSEGV, &action, &found), 0);
+	ck_assert_int_eq(sigaction(SIGSEGV, &action, &later.found), 0);
 }
 
 START_TEST(handlers_over_ours_are_kept)
@@ -667,7 +680,7 @@ START_TEST(handlers_over_ours_are_kept)
 	assert_ok(vmset_fault_install(0));
 	handle_later();
 	poke_write(start, 1);
-	assert_eq(later_calls, 1);
+	assert_eq(later.calls, 1);
 	assert_eq(calls, 1);
 	assert_eq(before.calls, 0);
 	/* Ours stays: it is the other's, too. */
@@ -682,12 +695,12 @@ START_TEST(handlers_over_ours_are_kept)
 	assert_ok(vmset_on_fault(set, NULL, NULL));
 	mprotect((void *)start, page, PROT_READ);
 	poke_write(start, 1);
-	assert_eq(later_calls, 3);
+	assert_eq(later.calls, 3);
 	assert_eq(calls, 2);
 	assert_eq(before.calls, 1);
-	assert_that(!later_saw_mask);
+	assert_that(!later.mask_changed);
 	/* Until the other is gone. */
-	ck_assert_int_eq(sigaction(SIGSEGV, &found, NULL), 0);
+	ck_assert_int_eq(sigaction(SIGSEGV, &later.found, NULL), 0);
 	assert_ok(vmset_fault_remove());
 	sigaction(SIGSEGV, NULL, &now);
 	assert_that(now.sa_sigaction == was_first);
@@ -857,7 +870,7 @@ START_TEST(faults_in_a_fault_function_are_handled)
 	assert_eq(poke_read(at), 1);
 	assert_that(!blocks(SIGSEGV));
 	if (_i == 2)
-		ck_assert_int_eq(sigaction(SIGSEGV, &found, NULL), 0);
+		ck_assert_int_eq(sigaction(SIGSEGV, &later.found, NULL), 0);
 	assert_ok(vmset_fault_stack(0));
 	assert_ok(vmset_destroy(other));
 }
@@ -892,34 +905,32 @@ static void toggle(void)
 }
 
 static atomic_bool stop;
+static atomic_ulong mended;
 
 static void *fault_on(void *arg)
 {
-	unsigned long *count = arg;
-
 	assert_ok(vmset_fault_stack(0x8000));
 	while (!atomic_load(&stop)) {
 		mprotect((void *)start, page, PROT_READ);
 		poke_write(start, 1);
-		++*count;
+		atomic_fetch_add(&mended, 1);
 	}
 	assert_ok(vmset_fault_stack(0));
-	return NULL;
+	return arg;
 }
 
 START_TEST(coming_and_going_while_others_fault)
 {
-	unsigned long count = 0;
 	pthread_t thread;
 
 	handle_first(SIGSEGV, SA_SIGINFO);
 	atomic_store(&stop, false);
-	assert_ok(pthread_create(&thread, NULL, fault_on, &count));
+	assert_ok(pthread_create(&thread, NULL, fault_on, NULL));
+	while (!atomic_load(&mended))
+		sched_yield();
 	toggle();
 	atomic_store(&stop, true);
 	assert_ok(pthread_join(thread, NULL));
-	assert_that(count > 0);
-	handle_first(SIGSEGV, SA_SIGINFO);
 }
 END_TEST
 
