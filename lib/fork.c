@@ -31,7 +31,7 @@ static struct {
 	struct vmset *first;
 	uint32_t forks;                 /* under way; the gate is open if 0 */
 	uint32_t released;              /* counts, while the gate is closed */
-	bool installed;
+	uint32_t installed;             /* 0 or 1; a byte takes libatomic on some */
 } sets;
 
 /* ---- the list ---- */
@@ -222,12 +222,12 @@ static void after_fork_in_child(void)
 
 static bool install(void)
 {
-	if (__atomic_exchange_n(&sets.installed, true, __ATOMIC_ACQ_REL))
+	if (__atomic_exchange_n(&sets.installed, 1, __ATOMIC_ACQ_REL))
 		return true;
 	if (!pthread_atfork(before_fork, after_fork_in_parent,
 			    after_fork_in_child))
 		return true;
-	__atomic_store_n(&sets.installed, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&sets.installed, 0, __ATOMIC_RELEASE);
 	return false;
 }
 

@@ -53,7 +53,7 @@ static struct {
 	bool has_context, blocked, other_blocked;
 } before;
 
-/* and one that was put over ours, and what that one later.found. */
+/* and one that was put over ours, and what that one found. */
 static struct {
 	unsigned int calls;
 	bool mask_changed;
