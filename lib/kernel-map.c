@@ -67,7 +67,10 @@ static int query(const struct vmset__kernel_map *map, uintptr_t addr,
 
 /* ---- the text ---- */
 
-/* The next character, EOF, or a negative errno. */
+/* Behind the last character.  No errno that read sets: EOF is -EPERM. */
+#define AT_END (-ENODATA)
+
+/* The next character, AT_END, or a negative errno. */
 static int next_char(struct vmset__kernel_map *map)
 {
 	ssize_t n;
@@ -79,7 +82,7 @@ static int next_char(struct vmset__kernel_map *map)
 		if (n < 0)
 			return -errno;
 		if (n == 0)
-			return EOF;
+			return AT_END;
 		map->at = 0;
 		map->filled = (size_t)n;
 	}
@@ -122,7 +125,7 @@ static int read_rights(struct vmset__kernel_map *map, uint32_t *flags,
 
 /*
  * start-end rwxp offset major:minor inode …  0 at the end of the text, 1 for a
- * line, or a negative errno; -EIO if the text is not of this form.
+ * line, or a negative errno; -EIO if the text is not of this form or ends early.
  */
 static int read_line(struct vmset__kernel_map *map,
 		     struct vmset__kernel_area *area)
@@ -131,8 +134,8 @@ static int read_line(struct vmset__kernel_map *map,
 	bool private;
 	int c = read_number(map, 16, &area->range.start);
 
-	if (c == EOF)
-		return 0;
+	if (c < 0)
+		return c == AT_END ? 0 : c;
 	if (c != '-' || read_number(map, 16, &area->range.end) != ' ' ||
 	    read_rights(map, &area->flags, &private) != ' ' ||
 	    read_number(map, 16, &ignored) != ' ' ||

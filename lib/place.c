@@ -36,8 +36,10 @@ static bool first_fit(struct vmset *set, const struct vmset__fit *fit,
 		      enum vmset__direction direction, struct vmset_range *gap,
 		      uintptr_t *block)
 {
-	return vmset__tree_find_gap(&set->tree, fit, direction, gap) &&
-	       vmset__fit_in(fit, *gap, direction, block);
+	if (!vmset__tree_find_gap(&set->tree, fit, direction, gap))
+		return false;
+	vmset__fit_in(fit, *gap, direction, block);
+	return true;
 }
 
 static bool lowest(struct vmset *set, const struct vmset__wish *wish,
@@ -96,13 +98,15 @@ static bool best_fit(struct vmset *set, struct vmset__fit fit,
 	return found;
 }
 
-/* A number from 0 to greatest.  false: the kernel has no random numbers. */
+/*
+ * A number from 0 to greatest, which is not all that there are.  false: the
+ * kernel has no random numbers.
+ */
 static bool draw(uintptr_t greatest, uintptr_t *number)
 {
 	if (getrandom(number, sizeof *number, 0) != sizeof *number)
 		return false;
-	if (greatest != UINTPTR_MAX)
-		*number %= greatest + 1;
+	*number %= greatest + 1;
 	return true;
 }
 

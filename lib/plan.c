@@ -229,7 +229,8 @@ static uint32_t rights(const struct vmset_area *area)
 /*
  * Whether a protect of old[from .. to) in the range cuts a kernel area in two at
  * one of its ends: an area that goes on there, or an equal neighbour.  Rights
- * of 0 are those of the free room around.
+ * of 0 are those of the free room around; one that has them is by itself or
+ * among its like.
  */
 static bool splits(const struct vmset__plan *plan, struct vmset_range range,
 		   size_t from, size_t to)
@@ -238,7 +239,7 @@ static bool splits(const struct vmset__plan *plan, struct vmset_range range,
 	const struct vmset_area *last = &plan->old[to - 1];
 
 	return first->start < range.start || range.end < last->end ||
-	       rights(first) == 0 || rights(last) == 0 ||
+	       rights(first) == 0 ||
 	       (from && adjoin(plan, from - 1) &&
 		rights(&first[-1]) == rights(first)) ||
 	       (adjoin(plan, to - 1) && rights(&last[1]) == rights(last));

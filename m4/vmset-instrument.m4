@@ -32,7 +32,8 @@ AM_CONDITIONAL([SANITIZERS], [test "$vmset_sanitizers" != no])
 # --------------
 # --enable-coverage counts, for make coverage, what runs. COVERAGE_FLAGS are
 # for the compiler and the linker; they stand behind CFLAGS, so that no
-# optimisation blurs the counts.
+# optimisation blurs the counts.  Without always_inline a function has its
+# branches once, not once for each caller.
 AC_DEFUN([VMSET_COVERAGE], [
 AC_ARG_ENABLE([coverage],
     [AS_HELP_STRING([--enable-coverage],
@@ -41,7 +42,7 @@ AC_ARG_ENABLE([coverage],
 COVERAGE_FLAGS=
 vmset_coverage=no
 AS_VAR_IF([enable_coverage], [no], [],
-    [COVERAGE_FLAGS='--coverage -O0'
+    [COVERAGE_FLAGS='--coverage -O0 -Dalways_inline= -DVMSET_COVERAGE'
      vmset_coverage=yes
      VMSET_TRY_FLAGS([--coverage], [$COVERAGE_FLAGS], [],
         [AC_MSG_ERROR([--enable-coverage: $CC cannot build a program

@@ -6,6 +6,8 @@
 suite_sources = \
 	tests/test-apply.c \
 	tests/test-backend.c \
+	tests/test-chain.c \
+	tests/test-check.c \
 	tests/test-elf.c \
 	tests/test-errors.c \
 	tests/test-explain.c \

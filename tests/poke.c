@@ -55,7 +55,7 @@ int poke_dies_of(void (*fn)(void *arg), void *arg)
 		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 		VALGRIND_DISABLE_ERROR_REPORTING;
 		fn(arg);
-		_exit(0);
+		tools_leave(0);
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);

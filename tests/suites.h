@@ -11,6 +11,8 @@
 #define SUITES(SUITE) \
 	SUITE(apply) \
 	SUITE(backend) \
+	SUITE(chain) \
+	SUITE(check) \
 	SUITE(elf) \
 	SUITE(errors) \
 	SUITE(explain) \

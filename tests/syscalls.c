@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * mmap, munmap, mprotect, madvise and ioctl for the whole program, in place of
- * libc's.
+ * mmap, munmap, mprotect, madvise, ioctl, read and getrandom for the whole
+ * program, in place of libc's.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 /* The system calls belong to the process, and so does this. */
 static struct {
@@ -23,7 +25,10 @@ static struct {
 	unsigned int fail_first;
 	unsigned long fail_also;
 	int error, ioctl_error;
-	bool starving;
+	unsigned int reads_to_pass, reads_to_fail;
+	int read_error;
+	unsigned int random_to_pass;
+	bool starving, crowded, forgetful, random_fails;
 } watch;
 
 void syscalls_watch(struct vmset_range range)
@@ -53,6 +58,34 @@ void syscalls_fail(unsigned int number, unsigned long also, int error)
 void syscalls_starve(void)
 {
 	watch.starving = true;
+}
+
+void syscalls_crowd(void)
+{
+	watch.crowded = true;
+}
+
+void syscalls_forget_noreplace(void)
+{
+	watch.forgetful = true;
+}
+
+void syscalls_fail_random(unsigned int number)
+{
+	watch.random_to_pass = number - 1;
+	watch.random_fails = true;
+}
+
+void syscalls_fail_reads(unsigned int number, unsigned int n, int error)
+{
+	watch.reads_to_pass = number - 1;
+	watch.reads_to_fail = n;
+	watch.read_error = error;
+}
+
+bool syscalls_reads_failed(void)
+{
+	return watch.reads_to_fail == 0;
 }
 
 void syscalls_fail_ioctl(int error)
@@ -93,6 +126,8 @@ static struct {
 	int (*mprotect)(void *, size_t, int);
 	int (*madvise)(void *, size_t, int);
 	int (*ioctl)(int, unsigned long, ...);
+	ssize_t (*read)(int, void *, size_t);
+	ssize_t (*getrandom)(void *, size_t, unsigned int);
 } real;
 
 /* POSIX has dlsym's result stored through a pointer to it. */
@@ -109,13 +144,15 @@ static void find(const char *name, void *function)
  */
 __attribute__((constructor)) static void find_all(void)
 {
-	if (real.ioctl)
+	if (real.getrandom)
 		return;
 	find("mmap", &real.mmap);
 	find("munmap", &real.munmap);
 	find("mprotect", &real.mprotect);
 	find("madvise", &real.madvise);
 	find("ioctl", &real.ioctl);
+	find("read", &real.read);
+	find("getrandom", &real.getrandom);
 }
 
 void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
@@ -124,10 +161,13 @@ void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 	if (watched(addr)) {
 		if (fails())
 			return MAP_FAILED;
-	} else if (watch.starving && !(flags & MAP_FIXED_NOREPLACE)) {
+	} else if (flags & MAP_FIXED_NOREPLACE ? watch.crowded :
+						 watch.starving) {
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}
+	if (watch.forgetful)
+		flags &= ~MAP_FIXED_NOREPLACE;
 	return real.mmap(addr, len, prot, flags, fd, offset);
 }
 
@@ -164,4 +204,28 @@ int ioctl(int fd, unsigned long request, ...)
 		return -1;
 	}
 	return real.ioctl(fd, request, arg);
+}
+
+ssize_t read(int fd, void *buffer, size_t size)
+{
+	find_all();
+	if (watch.reads_to_pass) {
+		watch.reads_to_pass--;
+	} else if (watch.reads_to_fail) {
+		watch.reads_to_fail--;
+		errno = watch.read_error;
+		return -1;
+	}
+	return real.read(fd, buffer, size);
+}
+
+ssize_t getrandom(void *buffer, size_t size, unsigned int flags)
+{
+	find_all();
+	if (watch.random_fails && watch.random_to_pass-- == 0) {
+		watch.random_to_pass = 0;
+		errno = ENOSYS;
+		return -1;
+	}
+	return real.getrandom(buffer, size, flags);
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * The memory system calls of the program, watched and made to fail.  The
- * program's own mmap, munmap, mprotect, madvise and ioctl stand before libc's;
- * they pass every call on but those that a test wants to fail.
+ * program's own mmap, munmap, mprotect, madvise, ioctl, read and getrandom
+ * stand before libc's; they pass every call on but those that a test wants to
+ * fail.
  *
  * For tests with one thread.
  */
 #ifndef TESTS_SYSCALLS_H
 #define TESTS_SYSCALLS_H
+
+#include <stdbool.h>
 
 #include "vmset.h"
 
@@ -32,6 +35,24 @@ void syscalls_fail(unsigned int number, unsigned long also, int error);
  * replace, which asks whether a place is taken, gets its answer.
  */
 void syscalls_starve(void);
+
+/*
+ * From now on an mmap that must not replace is refused, as it is by the kernel
+ * when there are too many mappings, wherever it is for; or is taken for one
+ * that may go elsewhere, as by kernels that do not know the flag.
+ */
+void syscalls_crowd(void);
+void syscalls_forget_noreplace(void);
+
+/* Fail getrandom, from the call with the number on, counted from 1. */
+void syscalls_fail_random(unsigned int number);
+
+/*
+ * Fail n calls of read, from the one with the number on, counted from 1.
+ * Whether all of them came is told afterwards.
+ */
+void syscalls_fail_reads(unsigned int number, unsigned int n, int error);
+bool syscalls_reads_failed(void);
 
 /* Every ioctl fails with error from now on; 0: none.  How many there were. */
 void syscalls_fail_ioctl(int error);

@@ -680,7 +680,112 @@ START_TEST(dump_reports_a_full_disk)
 }
 END_TEST
 
+/* Sizes in the largest unit, and a backend that has no name and no query. */
+START_TEST(dump_shortens_what_is_long)
+{
+	static const struct {
+		size_t size;
+		const char *text;
+	} sizes[] = {
+		{ 9999, "  9999 B  " }, { 10000, "  9.7 KiB  " },
+		{ ((size_t)3 << 20) + 1, "  3.0 MiB  " },
+		{ ((size_t)5 << 29) + 1, "  2.5 GiB  " },
+		{ (size_t)1 << 43, "  8 TiB  " },
+	};
+	struct vmset_backend_ops ops = layers.mock.backends[0].ops;
+	struct vmset_backend backend = { &ops, &layers.mock.backends[0] };
+	struct vmset_config config = good_config();
+
+	ops.size = offsetof(struct vmset_backend_ops, promises);
+	config.backend = &backend;
+	config.granule = 1;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		char text[1024] = { 0 };
+		FILE *out = fmemopen(text, sizeof(text) - 1, "w");
+		struct vmset *set;
+
+		config.bounds = (struct vmset_range){ 0x1000,
+						      0x1000 + sizes[i].size };
+		assert_ok(vmset_create(&set, &config));
+		assert_ok(vmset_map(set, 0x1000, 0x10, 1, 0));
+		assert_that(out);
+		assert_ok(vmset_dump(set, out));
+		fclose(out);
+		ck_assert_msg(strstr(text, sizes[i].text), "%s", text);
+		assert_ok(vmset_destroy(set));
+	}
+}
+END_TEST
+
+/* ---- destroying ---- */
+
+static int accept_map(void *ctx, uintptr_t start, size_t size, uint32_t flags,
+		      uint64_t offset)
+{
+	(void)ctx, (void)start, (void)size, (void)flags, (void)offset;
+	return 0;
+}
+
+static int ask_unmap(void *ctx, uintptr_t start, size_t size)
+{
+	(void)start, (void)size;
+	return *(const int *)ctx;
+}
+
+static int accept_protect(void *ctx, uintptr_t start, size_t size,
+			  uint32_t flags)
+{
+	(void)ctx, (void)start, (void)size, (void)flags;
+	return 0;
+}
+
+/* Areas of another backend are not given back with the reservation. */
+START_TEST(others_keep_a_reservation)
+{
+	static const struct vmset_backend_ops ops = {
+		.size = sizeof(ops), .map = accept_map, .unmap = ask_unmap,
+		.protect = accept_protect,
+	};
+	int result = -EIO;
+	const struct vmset_backend backend = { &ops, &result };
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct vmset *set;
+
+	assert_ok(vmset_reserve(&set, 8 * page, 0));
+	for (unsigned int i = 0; i < 4; i++) {
+		struct vmset_area area = { .flags = i % 2 };
+
+		area.start = vmset_bounds(set).start + i * page;
+		area.end = area.start + page;
+		area.backend = i == 2 ? NULL : &backend;
+		assert_ok(vmset_map_area(set, &area, 0));
+	}
+	assert_err(vmset_destroy(set), -EIO);
+	assert_eq(vmset_len(set), 4);
+	result = 0;
+	assert_ok(vmset_destroy(set));
+}
+END_TEST
+
 /* ---- verify ---- */
+
+static int query_nothing(void *ctx, uintptr_t addr, uintptr_t limit,
+			 struct vmset_query *out)
+{
+	(void)ctx;
+	(void)limit;
+	*out = (struct vmset_query){ .end = addr };
+	return 0;
+}
+
+START_TEST(verify_ends)
+{
+	layers.mock.backends[0].ops.query = query_nothing;
+	assert_err(vmset_verify(layers.set, NULL), -EIO);
+	layers.mock.backends[0].ops.query = layers.mock.backends[1].ops.query;
+	assert_ok(vmset_verify(layers.set, NULL));
+}
+END_TEST
 
 START_TEST(verify_needs_a_query)
 {
@@ -1135,6 +1240,9 @@ static void add_reading(TCase *tcase)
 	tcase_add_test(tcase, nothing_is_known_of_no_set);
 	tcase_add_test(tcase, overlaps_takes_any_range);
 	tcase_add_test(tcase, dump_reports_a_full_disk);
+	tcase_add_test(tcase, dump_shortens_what_is_long);
+	tcase_add_test(tcase, others_keep_a_reservation);
+	tcase_add_test(tcase, verify_ends);
 	tcase_add_test(tcase, verify_needs_a_query);
 	tcase_add_loop_test(tcase, verify_finds_a_difference, 0, PLANTED);
 }

@@ -596,8 +596,8 @@ END_TEST
 static void leave(int signo, siginfo_t *info, void *context)
 {
 	(void)context;
-	_exit(signo == SIGSEGV && info->si_code == SI_KERNEL && calls == 0 ?
-		      17 : 18);
+	tools_leave(signo == SIGSEGV && info->si_code == SI_KERNEL &&
+		    calls == 0 ? 17 : 18);
 }
 
 START_TEST(an_address_that_cannot_be_is_passed_on)

@@ -83,7 +83,7 @@ static bool is_good(struct vmset *set)
 
 static void leave_child(bool good)
 {
-	_exit(good ? 0 : 1);
+	tools_leave(good ? 0 : 1);
 }
 
 static void expect_good(pid_t child)
@@ -359,8 +359,8 @@ static int fork_inside_update(size_t i, pthread_barrier_t *both)
 	int status;
 
 	if (!forked.pid)
-		_exit(!rc && is_good(set) && is_good(sets[2]) ?
-			      judge_other(sets[1 - i]) : BAD);
+		tools_leave(!rc && is_good(set) && is_good(sets[2]) ?
+				    judge_other(sets[1 - i]) : BAD);
 	if (rc || waitpid(forked.pid, &status, 0) != forked.pid)
 		return BAD;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : BAD;
@@ -568,14 +568,21 @@ Suite *suite_fork(void)
 {
 	Suite *suite = suite_create("fork");
 	TCase *tcase = tcase_create("fork");
+	/*
+	 * In the child of a thread that is not the first, memcheck takes libc's
+	 * records of the other threads for lost, and changes the exit status.
+	 */
+	bool any_thread = !ON_VALGRIND;
 
 	tcase_add_test(tcase, threads_write_while_another_forks);
 	tcase_add_test(tcase, callbacks_change_other_sets_while_another_forks);
 	tcase_add_test(tcase, sets_are_made_while_another_forks);
-	tcase_add_test(tcase, several_threads_fork);
+	if (any_thread)
+		tcase_add_test(tcase, several_threads_fork);
 	tcase_add_test(tcase, handlers_of_the_program_come_first);
 	tcase_add_test(tcase, an_update_function_forks);
-	tcase_add_test(tcase, two_update_functions_fork_at_once);
+	if (any_thread)
+		tcase_add_test(tcase, two_update_functions_fork_at_once);
 	tcase_add_test(tcase, a_handler_forks_in_the_middle_of_a_change);
 	tcase_add_test(tcase, areas_are_left_out_or_wiped);
 	tcase_add_test(tcase, private_is_copied_and_shared_is_shared);

@@ -10,6 +10,7 @@
 #include "layers.h"
 #include "rng.h"
 #include "suites.h"
+#include "syscalls.h"
 #include "tools.h"
 
 #define MOST_UNITS 4096
@@ -416,12 +417,37 @@ START_TEST(no_placement_is_the_lowest)
 }
 END_TEST
 
+/* Two numbers are drawn, one for the gap and one for the place in it. */
+START_TEST(random_needs_numbers)
+{
+	const struct vmset_placement where = {
+		.size = sizeof(where), .policy = VMSET_RANDOM,
+	};
+	struct layers layers;
+	uintptr_t start = 17;
+
+	layers_open(&layers, (struct layers_config){ .granule = 0x10 });
+	for (unsigned int number = 1; number <= 2; number++) {
+		syscalls_watch((struct vmset_range){ 0, 0 });
+		syscalls_fail_random(number);
+		assert_err(vmset_alloc(layers.set, 0x20, 1, &where, &start),
+			   -ENOSYS);
+		assert_eq(start, 17);
+		syscalls_stop();
+	}
+	layers_expect_empty(&layers);
+	assert_ok(vmset_alloc(layers.set, 0x20, 1, &where, &start));
+	layers_close(&layers);
+}
+END_TEST
+
 Suite *suite_free(void)
 {
 	Suite *suite = suite_create("free");
 	TCase *tcase = tcase_create("free room");
 
 	tcase_add_test(tcase, no_placement_is_the_lowest);
+	tcase_add_test(tcase, random_needs_numbers);
 	tcase_set_timeout(tcase, 3600);
 	tcase_add_loop_test(tcase, find_free_area_finds_the_lowest, 0, SPACES);
 	tcase_add_loop_test(tcase, alloc_places_by_its_policy, 0, SPACES);

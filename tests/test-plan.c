@@ -96,6 +96,27 @@ START_TEST(kinds)
 END_TEST
 
 /* A map that fills a gap joins both neighbours; one call. */
+/* What a call does to an entry: nothing, if it is not of its backend. */
+START_TEST(parts_of_steps)
+{
+	const struct vmset__step step = { .call = VMSET__UNMAP,
+					  .range = { 10, 20 },
+					  .backend = &able };
+	struct vmset_range part;
+
+	add(5, 15, 1, &able);
+	add(15, 20, 1, &plain);
+	add_hidden(20, 30, VMSET__LOST);
+	part = vmset__step_part(&step, &old[0]);
+	assert_eq(part.start, 10);
+	assert_eq(part.end, 15);
+	for (unsigned int i = 1; i < 3; i++) {
+		part = vmset__step_part(&step, &old[i]);
+		assert_eq(part.start, part.end);
+	}
+}
+END_TEST
+
 START_TEST(map_joins)
 {
 	const struct vmset_area a = area(20, 30, 3, &plain);
@@ -361,6 +382,7 @@ Suite *suite_plan(void)
 
 	tcase_add_checked_fixture(tcase, setup, NULL);
 	tcase_add_test(tcase, kinds);
+	tcase_add_test(tcase, parts_of_steps);
 	tcase_add_test(tcase, map_joins);
 	tcase_add_test(tcase, map_over);
 	tcase_add_test(tcase, unmap_spans);

@@ -4,11 +4,14 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "assert.h"
 #include "layers.h"
 #include "maps.h"
 #include "suites.h"
+#include "syscalls.h"
+#include "tools.h"
 
 #define RW (VMSET_READ | VMSET_WRITE)
 
@@ -168,6 +171,65 @@ START_TEST(bad_requests_change_nothing)
 }
 END_TEST
 
+/* The kernel is asked, but does not say; or from inside a change. */
+static bool count_inside(uint32_t old_flags, uint32_t *new_flags, void *set)
+{
+	struct vmset_stats stats = { .size = sizeof(stats) };
+
+	(void)old_flags;
+	(void)new_flags;
+	assert_err(vmset_stats(set, &stats, 0), -EDEADLK);
+	return false;
+}
+
+START_TEST(counting_fails)
+{
+	const struct vmset_stats before = { .size = sizeof(before),
+					    .areas = 99 };
+	struct vmset_stats stats = before;
+	struct vmset *set;
+	size_t page;
+
+	assert_ok(vmset_reserve(&set, 1 << 20, 0));
+	page = vmset_granule(set);
+	assert_ok(vmset_map(set, vmset_bounds(set).start, page, RW, 0));
+	assert_ok(vmset_update(set, vmset_bounds(set).start, page, count_inside,
+			       set));
+	tools_limit_files(0);
+	assert_err(vmset_stats(set, &stats, VMSET_COUNT_MAPPINGS), -EMFILE);
+	tools_limit_files(RLIM_INFINITY);
+	syscalls_watch((struct vmset_range){ 0, 0 });
+	syscalls_fail_ioctl(ENOTTY);
+	syscalls_fail_reads(1, 1, EIO);
+	assert_err(vmset_stats(set, &stats, VMSET_COUNT_MAPPINGS), -EIO);
+	syscalls_fail_reads(1, 1, EIO);
+	assert_err(vmset_verify(set, NULL), -EIO);
+	syscalls_stop();
+	assert_that(!memcmp(&stats, &before, sizeof(stats)));
+	assert_ok(vmset_destroy(set));
+}
+END_TEST
+
+/* What is not there is no mapping. */
+START_TEST(a_hole_is_not_counted)
+{
+	struct vmset *set;
+	struct vmset_stats stats;
+	uintptr_t start;
+	size_t page;
+
+	assert_ok(vmset_reserve(&set, 1 << 20, 0));
+	page = vmset_granule(set);
+	start = vmset_bounds(set).start;
+	assert_ok(vmset_map(set, start, 4 * page, RW, 0));
+	assert_ok(munmap((void *)(start + page), page));
+	stats = stats_of(set, VMSET_COUNT_MAPPINGS);
+	assert_eq(stats.mappings, 3);
+	assert_eq(stats.mappings_expected, 2);
+	assert_ok(vmset_destroy(set));
+}
+END_TEST
+
 Suite *suite_stats(void)
 {
 	Suite *suite = suite_create("stats");
@@ -178,6 +240,8 @@ Suite *suite_stats(void)
 	tcase_add_test(tcase, mappings_are_counted);
 	tcase_add_test(tcase, the_order_of_first_touch_leaves_no_mappings);
 	tcase_add_test(tcase, bad_requests_change_nothing);
+	tcase_add_test(tcase, counting_fails);
+	tcase_add_test(tcase, a_hole_is_not_counted);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

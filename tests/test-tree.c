@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "assert.h"
 #include "suites.h"
@@ -296,6 +297,43 @@ START_TEST(out_of_memory)
 }
 END_TEST
 
+/* The last entry goes: what takes its place is a leaf, too. */
+START_TEST(out_of_memory_for_an_empty_tree)
+{
+	struct vmset__change change;
+
+	random_splice(0, 1);
+	assert_eq(count, 1);
+	syscalls_watch((struct vmset_range){ 0, 0 });
+	syscalls_starve();
+	while (vmset__slab_alloc(&tree.slab, VMSET__LEAF, false))
+		;
+	assert_err(prepare(&change, 0, 1, NULL, 0), -ENOMEM);
+	syscalls_stop();
+	check_entries();
+	assert_ok(prepare(&change, 0, 1, NULL, 0));
+	vmset__tree_discard(&tree, &change);
+}
+END_TEST
+
+/* An object that leaves no room for the first node. */
+START_TEST(out_of_memory_for_a_tree)
+{
+	static struct vmset__tree other;
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const size_t chunk = page > 16384 ? page : 16384;
+
+	assert_that(vmset__slab_init(&other.slab, chunk - 128,
+				     vmset__tree_node_size));
+	syscalls_watch((struct vmset_range){ 0, 0 });
+	syscalls_starve();
+	assert_that(!vmset__tree_init(&other));
+	syscalls_stop();
+	assert_that(vmset__tree_init(&other));
+	vmset__slab_fini(&other.slab);
+}
+END_TEST
+
 static size_t leaves_in_use(void)
 {
 	const struct vmset__pool *pool = &tree.slab.pool[VMSET__LEAF];
@@ -502,6 +540,8 @@ Suite *suite_tree(void)
 	tcase_add_test(changes, reading);
 	tcase_add_test(changes, discarding);
 	tcase_add_test(changes, out_of_memory);
+	tcase_add_test(changes, out_of_memory_for_an_empty_tree);
+	tcase_add_test(changes, out_of_memory_for_a_tree);
 	tcase_add_test(changes, filling);
 	suite_add_tcase(suite, changes);
 

@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #ifdef HAVE_VALGRIND_MEMCHECK_H
 #include <valgrind/memcheck.h>
@@ -58,6 +60,32 @@ static inline unsigned long tools_rounds(unsigned long full)
 	if (ON_TSAN)
 		return full / 10 + 1;
 	return ON_ASAN ? full / 4 + 1 : full;
+}
+
+/*
+ * At most so many open files, or as many as there may be.  Without any the
+ * kernel cannot be asked.
+ */
+static inline void tools_limit_files(rlim_t files)
+{
+	struct rlimit now;
+
+	getrlimit(RLIMIT_NOFILE, &now);
+	now.rlim_cur = files < now.rlim_max ? files : now.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &now);
+}
+
+#ifdef VMSET_COVERAGE
+void __gcov_dump(void);
+#endif
+
+/* _exit, for a child whose branches count. */
+__attribute__((noreturn)) static inline void tools_leave(int status)
+{
+#ifdef VMSET_COVERAGE
+	__gcov_dump();
+#endif
+	_exit(status);
 }
 
 #endif /* TESTS_TOOLS_H */
