@@ -40,6 +40,8 @@ vmset_sources = \
 	lib/range.h \
 	lib/reservation.c \
 	lib/reservation.h \
+	lib/search.c \
+	lib/search.h \
 	lib/shared.h \
 	lib/slab.c \
 	lib/slab.h \

@@ -29,12 +29,40 @@ static size_t round_up(size_t n, size_t align)
 	return (n + align - 1) & ~(align - 1);
 }
 
+#ifdef MADV_HUGEPAGE
+#define HUGE_PAGE ((size_t)2 << 20)
+#else
+#define HUGE_PAGE SIZE_MAX
+#endif
+
 static void *map_pages(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
+}
+
+/*
+ * Chunks of a large set lie on huge pages, if there are any: a search meets
+ * nodes all over the chunks, and most of its time would go to page tables.
+ */
+static void *map_chunk(size_t size)
+{
+	char *p, *aligned;
+
+	if (size % HUGE_PAGE)
+		return map_pages(size);
+	p = map_pages(size + HUGE_PAGE);
+	if (!p)
+		return map_pages(size);
+	aligned = (char *)round_up((uintptr_t)p, HUGE_PAGE);
+	if (aligned != p)
+		munmap(p, (size_t)(aligned - p));
+	if (p + HUGE_PAGE != aligned)
+		munmap(aligned + size, (size_t)(p + HUGE_PAGE - aligned));
+	madvise(aligned, size, MADV_HUGEPAGE);
+	return aligned;
 }
 
 static struct vmset__node *pop(struct vmset__list *list)
@@ -112,10 +140,10 @@ static bool grow(struct vmset__slab *slab)
 
 	if (size < CHUNK_MIN)
 		size = CHUNK_MIN;
-	if (size > CHUNK_MAX)
+	if (size > CHUNK_MAX / 8)
 		size = CHUNK_MAX;
 	size = round_up(size, (size_t)sysconf(_SC_PAGESIZE));
-	chunk = map_pages(size);
+	chunk = map_chunk(size);
 	if (!chunk)
 		return false;
 	*chunk = (struct vmset__chunk){ slab->chunks, size };

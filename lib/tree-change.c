@@ -83,14 +83,12 @@ static bool forget_rooms(struct vmset__inner *inner, unsigned i)
 }
 
 /*
- * The node at level has taken its place: bring the summaries above it up to
- * date, as far up as something changes.
+ * A node at level, with this summary, has taken its place: bring those above it
+ * up to date, as far up as something changes.
  */
 static void update_summaries(const struct vmset__cursor *path, unsigned level,
-			     uintptr_t node)
+			     struct vmset__summary sum)
 {
-	struct vmset__summary sum = vmset__summarise(node, level);
-
 	while (level++ < path->level) {
 		struct vmset__inner *inner = path->path[level].node;
 		unsigned i = path->path[level].at;
@@ -236,16 +234,18 @@ static void take_children(struct vmset__inner *to, unsigned level,
 	part->n -= n;
 }
 
-static struct vmset__node *make_node(struct job *job)
+static struct vmset__node *make_node(struct vmset__tree *tree,
+				     struct vmset__change *change,
+				     unsigned level, bool urgent)
 {
-	enum vmset__class class = vmset__class_of(job->level);
+	enum vmset__class class = vmset__class_of(level);
 	struct vmset__node *node =
-		vmset__slab_alloc(&job->tree->slab, class, job->urgent);
+		vmset__slab_alloc(&tree->slab, class, urgent);
 
 	if (!node)
 		return NULL;
-	node->made = job->change->made[class];
-	job->change->made[class] = node;
+	node->made = change->made[class];
+	change->made[class] = node;
 	node->link = NULL;
 	return node;
 }
@@ -272,7 +272,8 @@ static void finish_inner(struct vmset__inner *inner, unsigned count)
 static struct vmset__node *pack_node(struct job *job, struct part **part,
 				     unsigned n)
 {
-	struct vmset__node *node = make_node(job);
+	struct vmset__node *node = make_node(job->tree, job->change,
+					     job->level, job->urgent);
 	unsigned at = 0;
 
 	if (!node)
@@ -400,19 +401,33 @@ static void join_neighbour(struct job *job)
 	}
 }
 
+/* How many entries of a leaf stay in front of the cut. */
+static unsigned before_cut(const struct vmset__leaf *leaf,
+			   struct vmset_range cut)
+{
+	unsigned n = vmset__count_le(leaf->end, LEAF_SLOTS, cut.start);
+
+	return n < leaf->node.count ? n : leaf->node.count;
+}
+
+/* The first entry of a leaf that stays behind the cut. */
+static unsigned behind_cut(const struct vmset__leaf *leaf,
+			   struct vmset_range cut)
+{
+	unsigned n = cut.end == 0 ? 0 :
+		vmset__count_le(leaf->start, LEAF_SLOTS, cut.end - 1);
+
+	return n < leaf->node.count ? n : leaf->node.count;
+}
+
 /* The job at level 0: what stays of the leaves at both ends, and the new. */
 static void begin(struct job *job, const struct vmset__splice *splice)
 {
 	const struct vmset__leaf *left = job->change->left.leaf;
 	const struct vmset__leaf *right = job->change->right.leaf;
-	unsigned a = vmset__count_le(left->end, LEAF_SLOTS, splice->cut.start);
-	unsigned b = splice->cut.end == 0 ? 0 :
-		vmset__count_le(right->start, LEAF_SLOTS, splice->cut.end - 1);
+	unsigned a = before_cut(left, splice->cut);
+	unsigned b = behind_cut(right, splice->cut);
 
-	if (a > left->node.count)
-		a = left->node.count;
-	if (b > right->node.count)
-		b = right->node.count;
 	add_part(job, (struct part){ .kind = OLD_NODE, .n = a,
 				     .node = (uintptr_t)left });
 	add_part(job, (struct part){ .kind = FRESH, .n = splice->n,
@@ -500,6 +515,7 @@ static bool finished(struct job *job)
 		return false;
 	change->slot = &parent->child[change->low[level]];
 	change->fresh = (uintptr_t)job->chain;
+	change->sum = vmset__summarise(change->fresh, level);
 	change->dropped_level = level;
 	return true;
 }
@@ -585,22 +601,117 @@ static bool keep_after(struct vmset__tree *tree,
 		    need == VMSET__FREEING ? FOR_URGENT : FOR_MORE);
 }
 
-int vmset__tree_prepare(struct vmset__tree *tree, struct vmset__change *change,
-			const struct vmset__splice *splice,
-			enum vmset__need need)
+/* In general. */
+static bool prepare_nodes(struct vmset__tree *tree,
+			  struct vmset__change *change,
+			  const struct vmset__splice *splice, bool urgent)
 {
-	struct job job = { .tree = tree, .change = change,
-			   .urgent = need != VMSET__GROWING };
+	struct job job = { .tree = tree, .change = change, .urgent = urgent };
 
-	vmset__change_init(change);
-	change->len_change = splice->len_change;
-	vmset__cursor_route(&change->left, tree, splice->low_end - 1);
 	vmset__cursor_route(&change->right, tree, splice->high_end - 1);
 	if (change->left.level) {
 		change->low[0] = change->left.path[1].at;
 		change->high[0] = change->right.path[1].at;
 	}
-	if (build(&job, splice) && keep_after(tree, change, need))
+	return build(&job, splice);
+}
+
+/* The largest gap between the entries [from, to] of a leaf. */
+static uintptr_t gap_between(const struct vmset__leaf *leaf, unsigned from,
+			     unsigned to)
+{
+	uintptr_t gap = 0;
+
+	for (unsigned i = from + 1; i <= to && i < leaf->node.count; i++)
+		gap = vmset__max(gap, leaf->start[i] - leaf->end[i - 1]);
+	return gap;
+}
+
+/*
+ * The summary of a leaf made of old, whose largest gap is given, with the
+ * entries [a, b) replaced by n others.  If that gap may have been at those, and
+ * no new one is as large, all have to be looked at.
+ */
+static struct vmset__summary sum_up(const struct vmset__leaf *leaf, unsigned n,
+				    const struct vmset__leaf *old, unsigned a,
+				    unsigned b, uintptr_t old_gap)
+{
+	unsigned from = a ? a - 1 : 0;
+	uintptr_t gap = gap_between(leaf, from, a + n);
+
+	if (gap < old_gap && gap_between(old, from, b) == old_gap)
+		return summarise_leaf(leaf);
+	return (struct vmset__summary){
+		leaf->start[0], leaf->end[leaf->node.count - 1],
+		vmset__max(gap, old_gap),
+	};
+}
+
+/* Whether a splice is all in the leaf to which the left path leads. */
+static bool is_in_leaf(const struct vmset__cursor *path,
+		       const struct vmset__splice *splice)
+{
+	return path->level && splice->high_end - 1 <
+				      bound_of(path, 1, path->path[1].at);
+}
+
+/*
+ * The common case: a leaf for a leaf.  The copy differs from the old one between
+ * a and b, and needs no neighbour.
+ */
+static bool prepare_leaf(struct vmset__tree *tree,
+			 struct vmset__change *change,
+			 const struct vmset__splice *splice, bool urgent,
+			 unsigned a, unsigned b)
+{
+	const struct vmset__step_of_path *step = &change->left.path[1];
+	const struct vmset__leaf *old = change->left.leaf;
+	unsigned n = (unsigned)splice->n, rest = old->node.count - b;
+	struct vmset__leaf *leaf =
+		(void *)make_node(tree, change, 0, urgent);
+
+	if (!leaf)
+		return false;
+	copy_entries(leaf, 0, old, 0, a);
+	for (unsigned i = 0; i < n; i++)
+		store_entry(leaf, a + i, &splice->fresh[i]);
+	copy_entries(leaf, a + n, old, b, rest);
+	finish_leaf(leaf, a + n + rest);
+	change->slot = &step->node->child[step->at];
+	change->fresh = (uintptr_t)leaf;
+	change->dropped_level = 0;
+	change->sum = sum_up(leaf, n, old, a, b, step->node->gap[step->at]);
+	return true;
+}
+
+static bool prepare_any(struct vmset__tree *tree, struct vmset__change *change,
+			const struct vmset__splice *splice, bool urgent)
+{
+	const struct vmset__leaf *old;
+	unsigned a, b;
+	size_t total;
+
+	vmset__cursor_route(&change->left, tree, splice->low_end - 1);
+	if (is_in_leaf(&change->left, splice)) {
+		old = change->left.leaf;
+		a = before_cut(old, splice->cut);
+		b = behind_cut(old, splice->cut);
+		total = a + splice->n + (old->node.count - b);
+		if (total >= FEW(LEAF_SLOTS) && total <= LEAF_SLOTS)
+			return prepare_leaf(tree, change, splice, urgent, a,
+					    b);
+	}
+	return prepare_nodes(tree, change, splice, urgent);
+}
+
+int vmset__tree_prepare(struct vmset__tree *tree, struct vmset__change *change,
+			const struct vmset__splice *splice,
+			enum vmset__need need)
+{
+	vmset__change_init(change);
+	change->len_change = splice->len_change;
+	if (prepare_any(tree, change, splice, need != VMSET__GROWING) &&
+	    keep_after(tree, change, need))
 		return 0;
 	vmset__tree_discard(tree, change);
 	return -ENOMEM;
@@ -673,7 +784,7 @@ void vmset__tree_publish(struct vmset__tree *tree,
 		old = vmset__root_node(old);
 	else
 		update_summaries(&change->left, change->dropped_level,
-				 change->fresh);
+				 change->sum);
 	retire(tree, change, old, change->dropped_level, true, true);
 }
 

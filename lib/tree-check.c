@@ -88,7 +88,7 @@ static void check_rooms(struct walk *w, const struct vmset__inner *inner,
 
 		if (rooms->use != al->use || !(rooms->valid >> i & 1))
 			continue;
-		expect(w, rooms->room[i] == slow_room(al, inner->child[i],
+		expect(w, inner->room[r][i] == slow_room(al, inner->child[i],
 						      level - 1, &edge),
 		       "summary: room");
 	}

@@ -80,7 +80,7 @@ static uintptr_t child_room(const struct vmset__tree *tree, unsigned r,
 		rooms->valid = 0;
 	}
 	if (rooms->valid & bit)
-		return rooms->room[i];
+		return inner->room[r][i];
 	if (level == 1) {
 		room = leaf_room(vmset__leaf(inner->child[i]), al);
 	} else {
@@ -94,7 +94,7 @@ static uintptr_t child_room(const struct vmset__tree *tree, unsigned r,
 						child->first[k]));
 		}
 	}
-	rooms->room[i] = room;
+	inner->room[r][i] = room;
 	rooms->valid |= bit;
 	return room;
 }
@@ -155,38 +155,79 @@ static bool worth_a_visit(const struct search *s, struct vmset__inner *inner,
 	return child_room(s->tree, s->place, inner, level, i) >= fit->size;
 }
 
-/* Go through a node, in the direction, from the edge on. */
-static bool search_node(struct search *s, uintptr_t node, unsigned level)
+/*
+ * How many of a node's entries or children certainly lie below the window: they
+ * need no look.
+ */
+static unsigned below_window(const struct search *s, uintptr_t node,
+			     unsigned level, unsigned count)
 {
-	bool up = s->direction == VMSET__UP;
+	uintptr_t start = s->fit->window.start;
+	unsigned n;
+
+	if (s->edge > start)
+		return 0;
+	if (level)
+		return vmset__route(vmset__inner(node), count, start);
+	n = vmset__count_le(vmset__leaf(node)->end, LEAF_SLOTS, start);
+	return n < count ? n : count;
+}
+
+static bool search_up(struct search *s, uintptr_t node, unsigned level);
+static bool search_down(struct search *s, uintptr_t node, unsigned level);
+
+/*
+ * Go through a node, in the direction, from the edge on.  The same code for
+ * both; most gaps are too small, so that one comparison has to do for them.
+ */
+static inline __attribute__((always_inline)) bool
+search_node(struct search *s, uintptr_t node, unsigned level, const bool up)
+{
 	struct vmset__inner *inner = vmset__inner(node);
 	struct vmset__leaf *leaf = vmset__leaf(node);
 	const uintptr_t *first = level ? inner->first : leaf->start;
 	const uintptr_t *last = level ? inner->last : leaf->end;
+	const struct vmset_range window = s->fit->window;
+	const size_t size = s->fit->size;
 	unsigned count = ((struct vmset__node *)node)->count;
+	uintptr_t edge = up ? vmset__max(s->edge, window.start) :
+			      vmset__min(s->edge, window.end);
 
-	for (unsigned n = 0; n < count; n++) {
+	for (unsigned n = up ? below_window(s, node, level, count) : 0;
+	     n < count; n++) {
 		unsigned i = up ? n : count - 1 - n;
 		uintptr_t near = up ? first[i] : last[i];
 		uintptr_t far = up ? last[i] : first[i];
 
-		if (up ? far <= s->fit->window.start :
-			 far >= s->fit->window.end) {
-			s->edge = far;
+		if (up ? far <= window.start : far >= window.end)
 			continue;
-		}
-		if (gap_fits(s, near))
+		/* Negative where the edge is inside what comes next. */
+		s->edge = edge;
+		if ((up ? near - edge : edge - near) >= size &&
+		    gap_fits(s, near))
 			return true;
 		s->edge = near;
-		if (up ? near >= s->fit->window.end :
-			 near <= s->fit->window.start)
+		if (up ? near >= window.end : near <= window.start)
 			return false;
-		if (level && worth_a_visit(s, inner, level, i) &&
-		    search_node(s, inner->child[i], level - 1))
+		if (level && inner->gap[i] >= size &&
+		    worth_a_visit(s, inner, level, i) &&
+		    (up ? search_up(s, inner->child[i], level - 1) :
+			  search_down(s, inner->child[i], level - 1)))
 			return true;
-		s->edge = far;
+		edge = far;
 	}
+	s->edge = edge;
 	return false;
+}
+
+static bool search_up(struct search *s, uintptr_t node, unsigned level)
+{
+	return search_node(s, node, level, true);
+}
+
+static bool search_down(struct search *s, uintptr_t node, unsigned level)
+{
+	return search_node(s, node, level, false);
 }
 
 bool vmset__tree_find_gap(struct vmset__tree *tree,
@@ -204,8 +245,8 @@ bool vmset__tree_find_gap(struct vmset__tree *tree,
 		return false;
 	if (fit->align > fit->grain)
 		s.place = alignment_place(tree, fit);
-	if (!search_node(&s, vmset__root_node(tree->root),
-			 vmset__root_level(tree->root)) &&
+	if (!(up ? search_up : search_down)(&s, vmset__root_node(tree->root),
+					    vmset__root_level(tree->root)) &&
 	    !gap_fits(&s, up ? fit->window.end : fit->window.start))
 		return false;
 	*gap = s.gap;

@@ -19,6 +19,7 @@
 #ifndef VMSET_TREE_NODE_H
 #define VMSET_TREE_NODE_H
 
+#include "search.h"
 #include "shared.h"
 #include "tree.h"
 
@@ -36,7 +37,8 @@
 /* The fields of an entry, each in an array of its own.  Unused ends are ~0. */
 struct vmset__leaf {
 	struct vmset__node node;
-	uintptr_t end[LEAF_SLOTS];
+	/* Whole cache lines. */
+	_Alignas(64) uintptr_t end[LEAF_SLOTS];
 	uintptr_t start[LEAF_SLOTS];
 	uint64_t offset[LEAF_SLOTS];
 	const struct vmset_backend *backend[LEAF_SLOTS];
@@ -51,19 +53,20 @@ struct vmset__leaf {
  */
 struct vmset__rooms {
 	uint32_t use;                   /* for this use of the alignment */
-	uint32_t valid;                 /* bit i: room[i] is right */
-	uintptr_t room[INNER_SLOTS];
+	uint32_t valid;                 /* bit i: room[r][i] is right */
 };
 
 struct vmset__inner {
 	struct vmset__node node;
-	uintptr_t bound[INNER_SLOTS];   /* unused: ~0 */
+	/* Beside the node's head, since every change looks at them. */
+	struct vmset__rooms rooms[VMSET_TREE_ALIGNMENTS];
+	_Alignas(64) uintptr_t bound[INNER_SLOTS];      /* unused: ~0 */
 	uintptr_t child[INNER_SLOTS];   /* nodes of the level below */
 	/* Summaries: first start, last end, and largest gap between, in child i. */
 	uintptr_t first[INNER_SLOTS];
 	uintptr_t last[INNER_SLOTS];
 	uintptr_t gap[INNER_SLOTS];
-	struct vmset__rooms rooms[VMSET_TREE_ALIGNMENTS];
+	uintptr_t room[VMSET_TREE_ALIGNMENTS][INNER_SLOTS];
 };
 
 /* A root word: nodes are aligned to more than there are levels. */
@@ -99,18 +102,13 @@ static inline enum vmset__class vmset__class_of(unsigned level)
 	return level ? VMSET__INNER : VMSET__LEAF;
 }
 
-/*
- * How many of the ascending keys[0 .. slots) are at most addr; slots is a power
- * of two.  Five or six steps without a branch that could be mispredicted.
- */
+/* How many of the ascending keys are at most addr; slots is that of a node. */
 static inline unsigned vmset__count_le(const uintptr_t *keys, unsigned slots,
 				       uintptr_t addr)
 {
-	unsigned n = 0;
-
-	for (unsigned half = slots / 2; half; half /= 2)
-		n += vmset__load(&keys[n + half - 1]) <= addr ? half : 0;
-	return n + (vmset__load(&keys[n]) <= addr);
+	return slots == VMSET__SEARCH_KEYS ?
+		       vmset__search(keys, addr) :
+		       vmset__search_plain(keys, slots, addr);
 }
 
 /*
@@ -131,10 +129,6 @@ static inline unsigned vmset__route(const struct vmset__inner *inner,
  */
 void vmset__cursor_route(struct vmset__cursor *cursor,
 			 const struct vmset__tree *tree, uintptr_t addr);
-
-struct vmset__summary {
-	uintptr_t first, last, gap;
-};
 
 /* Of what is below a node; the node is not empty. */
 struct vmset__summary vmset__summarise(uintptr_t node, unsigned level);

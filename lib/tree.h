@@ -133,10 +133,16 @@ struct vmset__splice {
 	ptrdiff_t len_change;
 };
 
+/* First start, last end, and largest gap between them. */
+struct vmset__summary {
+	uintptr_t first, last, gap;
+};
+
 struct vmset__change {
 	uintptr_t *slot;                /* the word to store */
 	uintptr_t fresh;                /* and its new value */
 	ptrdiff_t len_change;
+	struct vmset__summary sum;      /* of fresh; not for a new root */
 	struct vmset__node *made[VMSET__CLASSES];
 	/*
 	 * Nodes dropped by it: at each level the children [low, high] of the

@@ -27,6 +27,7 @@ suite_sources = \
 	tests/test-replay.c \
 	tests/test-rv64.c \
 	tests/test-scenarios.c \
+	tests/test-search.c \
 	tests/test-slab.c \
 	tests/test-stats.c \
 	tests/test-strace.c \

@@ -32,6 +32,7 @@
 	SUITE(replay) \
 	SUITE(rv64) \
 	SUITE(scenarios) \
+	SUITE(search) \
 	SUITE(slab) \
 	SUITE(stats) \
 	SUITE(strace) \

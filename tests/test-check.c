@@ -171,7 +171,7 @@ static void wrong_room(const struct place *p)
 
 	for (unsigned int r = 0; r < VMSET_TREE_ALIGNMENTS; r++)
 		if (p->inner->rooms[r].valid & 1)
-			wrong = ++p->inner->rooms[r].room[0] != 0;
+			wrong = ++p->inner->room[r][0] != 0;
 	assert_that(wrong);
 }
 
