@@ -163,12 +163,14 @@ static void add_step(struct vmset__plan *plan, struct vmset__step step)
 
 /*
  * Unmap what is in the range, but for areas of the backend except.  Only
- * backends that discard, or only those that do not.
+ * backends that discard, or only those that do not: whether there are others is
+ * what it returns.
  */
-static void unmap_steps_of(struct vmset__plan *plan, struct vmset_range range,
+static bool unmap_steps_of(struct vmset__plan *plan, struct vmset_range range,
 			   const struct vmset_backend *except, bool discard)
 {
 	struct vmset__step *open = NULL;
+	bool others = false;
 
 	for (size_t i = 0; i < plan->old_n; i++) {
 		const struct vmset_area *old = &plan->old[i];
@@ -186,9 +188,12 @@ static void unmap_steps_of(struct vmset__plan *plan, struct vmset_range range,
 			continue;
 		}
 		open = NULL;
-		if (backend == except ||
-		    discard != !!(promises & VMSET_BACKEND_DISCARDS))
+		if (backend == except)
 			continue;
+		if (discard != !!(promises & VMSET_BACKEND_DISCARDS)) {
+			others = true;
+			continue;
+		}
 		add_step(plan, (struct vmset__step){
 			.call = VMSET__UNMAP, .range = part,
 			.backend = backend, .from = i, .to = i + 1,
@@ -196,14 +201,15 @@ static void unmap_steps_of(struct vmset__plan *plan, struct vmset_range range,
 		if (promises & VMSET_BACKEND_SPANS)
 			open = &plan->steps[plan->steps_n - 1];
 	}
+	return others;
 }
 
 static void unmap_steps(struct vmset__plan *plan, struct vmset_range range,
 			const struct vmset_backend *except)
 {
 	plan->steps_n = 0;
-	unmap_steps_of(plan, range, except, false);
-	unmap_steps_of(plan, range, except, true);
+	if (unmap_steps_of(plan, range, except, false))
+		unmap_steps_of(plan, range, except, true);
 }
 
 static bool changes(const struct vmset__plan *plan, size_t i)
@@ -323,7 +329,6 @@ static void protect_steps(struct vmset__plan *plan, struct vmset_range range)
 {
 	struct vmset__step last;
 
-	plan->steps_n = 0;
 	protect_steps_of(plan, range, true);
 	if (plan->steps_n > 1) {
 		last = plan->steps[plan->steps_n - 1];
@@ -396,14 +401,22 @@ void vmset__plan_unmap(struct vmset__plan *plan, struct vmset_range range)
 
 int vmset__plan_protect(struct vmset__plan *plan, struct vmset_range range)
 {
+	size_t changing = 0;
+
+	plan->steps_n = 0;
 	if (meets(plan, range, VMSET__LOST))
 		return -ENOTRECOVERABLE;
 	if (!meets(plan, range, VMSET__AREA))
 		return -ENOENT;
-	for (size_t i = 0; i < plan->old_n; i++)
-		if (changes(plan, i) &&
-		    !vmset__knows_flags(plan->old[i].backend, plan->flags[i]))
+	for (size_t i = 0; i < plan->old_n; i++) {
+		if (!changes(plan, i))
+			continue;
+		if (!vmset__knows_flags(plan->old[i].backend, plan->flags[i]))
 			return -EINVAL;
+		changing++;
+	}
+	if (!changing)
+		return 0;
 	change_flags(plan, range);
 	protect_steps(plan, range);
 	return 0;

@@ -57,7 +57,8 @@ void vmset__plan_unmap(struct vmset__plan *plan, struct vmset_range range);
 
 /*
  * Give what is in the range the plan's flags.  0, or -ENOENT, -EINVAL or
- * -ENOTRECOVERABLE because of what is there.
+ * -ENOTRECOVERABLE because of what is there.  If they have these flags already,
+ * there are no steps, and the plan says nothing of the entries afterwards.
  */
 int vmset__plan_protect(struct vmset__plan *plan, struct vmset_range range);
 

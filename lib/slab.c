@@ -17,7 +17,7 @@
 /* How many nodes of a class may rest: a part of all, within these. */
 #define REST_SHARE 32
 #define REST_MIN   2
-#define REST_MAX   256
+#define REST_MAX   64
 
 struct vmset__chunk {
 	struct vmset__chunk *next;
@@ -215,8 +215,8 @@ struct vmset__node *vmset__slab_alloc(struct vmset__slab *slab,
 	return node;
 }
 
-bool vmset__slab_keep(struct vmset__slab *slab, enum vmset__class class,
-		      size_t n)
+bool vmset__slab_keep_more(struct vmset__slab *slab, enum vmset__class class,
+			   size_t n)
 {
 	struct vmset__pool *pool = &slab->pool[class];
 

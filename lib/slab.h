@@ -66,8 +66,14 @@ void vmset__slab_fini(struct vmset__slab *slab);
  * Put n nodes aside, so that they are there when no memory is.  false if there
  * are not that many.
  */
-bool vmset__slab_keep(struct vmset__slab *slab, enum vmset__class class,
-		      size_t n);
+bool vmset__slab_keep_more(struct vmset__slab *slab, enum vmset__class class,
+			   size_t n);
+static inline bool vmset__slab_keep(struct vmset__slab *slab,
+				    enum vmset__class class, size_t n)
+{
+	return slab->pool[class].kept.n >= n ||
+	       vmset__slab_keep_more(slab, class, n);
+}
 
 /*
  * A node with undefined contents, or NULL.  urgent: take from what was kept if

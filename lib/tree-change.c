@@ -147,10 +147,34 @@ static void add_part(struct job *job, struct part part)
 		for (unsigned k_ = 0; k_ < (n); k_++)                     \
 			vmset__store(&(dst)[(at) + k_], (src)[(from) + k_]); \
 	} while (0)
+#define PAD(keys, from, slots)                                            \
+	do {                                                              \
+		for (unsigned k_ = (from); k_ < (slots); k_++)            \
+			vmset__store(&(keys)[k_], UINTPTR_MAX);           \
+	} while (0)
 #else
 #define COPY(dst, at, src, from, n) \
 	memcpy(&(dst)[at], &(src)[from], (n) * sizeof *(dst))
+#define PAD(keys, from, slots) \
+	memset(&(keys)[from], 0xff, ((slots) - (from)) * sizeof *(keys))
 #endif
+
+static void copy_more(struct vmset__leaf *to, unsigned at,
+		      const struct vmset__leaf *leaf, unsigned from,
+		      unsigned n)
+{
+#if VMSET_TSAN
+	for (unsigned i = 0; i < n; i++) {
+		const struct vmset__more *more = &leaf->more[from + i];
+
+		vmset__store(&to->more[at + i].offset, more->offset);
+		vmset__store(&to->more[at + i].backend, more->backend);
+		vmset__store(&to->more[at + i].data, more->data);
+	}
+#else
+	COPY(to->more, at, leaf->more, from, n);
+#endif
+}
 
 static void copy_entries(struct vmset__leaf *to, unsigned at,
 			 const struct vmset__leaf *leaf, unsigned from,
@@ -158,10 +182,8 @@ static void copy_entries(struct vmset__leaf *to, unsigned at,
 {
 	COPY(to->end, at, leaf->end, from, n);
 	COPY(to->start, at, leaf->start, from, n);
-	COPY(to->offset, at, leaf->offset, from, n);
-	COPY(to->backend, at, leaf->backend, from, n);
-	COPY(to->data, at, leaf->data, from, n);
 	COPY(to->flags, at, leaf->flags, from, n);
+	copy_more(to, at, leaf, from, n);
 }
 
 static void store_entry(struct vmset__leaf *to, unsigned at,
@@ -169,10 +191,10 @@ static void store_entry(struct vmset__leaf *to, unsigned at,
 {
 	vmset__store(&to->end[at], entry->end);
 	vmset__store(&to->start[at], entry->start);
-	vmset__store(&to->offset[at], entry->offset);
-	vmset__store(&to->backend[at], entry->backend);
-	vmset__store(&to->data[at], entry->data);
 	vmset__store(&to->flags[at], entry->flags);
+	vmset__store(&to->more[at].offset, entry->offset);
+	vmset__store(&to->more[at].backend, entry->backend);
+	vmset__store(&to->more[at].data, entry->data);
 }
 
 /* Take n entries from the front of a part. */
@@ -252,17 +274,13 @@ static struct vmset__node *make_node(struct vmset__tree *tree,
 
 static void finish_leaf(struct vmset__leaf *leaf, unsigned count)
 {
-	for (unsigned i = count; i < LEAF_SLOTS; i++) {
-		vmset__store(&leaf->end[i], UINTPTR_MAX);
-		vmset__store(&leaf->start[i], UINTPTR_MAX);
-	}
+	PAD(leaf->end, count, LEAF_SLOTS);
 	vmset__store(&leaf->node.count, count);
 }
 
 static void finish_inner(struct vmset__inner *inner, unsigned count)
 {
-	for (unsigned i = count; i < INNER_SLOTS; i++)
-		vmset__store(&inner->bound[i], UINTPTR_MAX);
+	PAD(inner->bound, count, INNER_SLOTS);
 	for (unsigned r = 0; r < VMSET_TREE_ALIGNMENTS; r++)
 		inner->rooms[r].valid = 0;
 	vmset__store(&inner->node.count, count);
@@ -401,23 +419,31 @@ static void join_neighbour(struct job *job)
 	}
 }
 
-/* How many entries of a leaf stay in front of the cut. */
-static unsigned before_cut(const struct vmset__leaf *leaf,
-			   struct vmset_range cut)
+/* How many entries of a leaf end at addr or below. */
+static unsigned ends_by(const struct vmset__leaf *leaf, uintptr_t addr)
 {
-	unsigned n = vmset__count_le(leaf->end, LEAF_SLOTS, cut.start);
+	unsigned n = vmset__count_le(leaf->end, LEAF_SLOTS, addr);
 
 	return n < leaf->node.count ? n : leaf->node.count;
 }
 
-/* The first entry of a leaf that stays behind the cut. */
+/* How many entries of a leaf stay in front of the cut. */
+static unsigned before_cut(const struct vmset__leaf *leaf,
+			   struct vmset_range cut)
+{
+	return ends_by(leaf, cut.start);
+}
+
+/*
+ * The first entry of a leaf that stays behind the cut.  The first that ends
+ * behind it may begin in it.
+ */
 static unsigned behind_cut(const struct vmset__leaf *leaf,
 			   struct vmset_range cut)
 {
-	unsigned n = cut.end == 0 ? 0 :
-		vmset__count_le(leaf->start, LEAF_SLOTS, cut.end - 1);
+	unsigned n = ends_by(leaf, cut.end);
 
-	return n < leaf->node.count ? n : leaf->node.count;
+	return n + (n < leaf->node.count && leaf->start[n] < cut.end);
 }
 
 /* The job at level 0: what stays of the leaves at both ends, and the new. */
@@ -601,13 +627,14 @@ static bool keep_after(struct vmset__tree *tree,
 		    need == VMSET__FREEING ? FOR_URGENT : FOR_MORE);
 }
 
-/* In general. */
+/* In general.  The left path may have been good for the common case only. */
 static bool prepare_nodes(struct vmset__tree *tree,
 			  struct vmset__change *change,
 			  const struct vmset__splice *splice, bool urgent)
 {
 	struct job job = { .tree = tree, .change = change, .urgent = urgent };
 
+	vmset__cursor_route(&change->left, tree, splice->low_end - 1);
 	vmset__cursor_route(&change->right, tree, splice->high_end - 1);
 	if (change->left.level) {
 		change->low[0] = change->left.path[1].at;
@@ -691,7 +718,8 @@ static bool prepare_any(struct vmset__tree *tree, struct vmset__change *change,
 	unsigned a, b;
 	size_t total;
 
-	vmset__cursor_route(&change->left, tree, splice->low_end - 1);
+	if (!change->routed)
+		vmset__cursor_route(&change->left, tree, splice->low_end - 1);
 	if (is_in_leaf(&change->left, splice)) {
 		old = change->left.leaf;
 		a = before_cut(old, splice->cut);

@@ -34,16 +34,23 @@
 #error "VMSET_INNER_SLOTS: 4, 8, 16 or 32"
 #endif
 
-/* The fields of an entry, each in an array of its own.  Unused ends are ~0. */
+/* What only those need who have found an entry. */
+struct vmset__more {
+	uint64_t offset;
+	const struct vmset_backend *backend;
+	void *data;
+};
+
+/*
+ * The fields of the entries.  Those that are searched have arrays of their own,
+ * of whole cache lines.  Unused ends are ~0.
+ */
 struct vmset__leaf {
 	struct vmset__node node;
-	/* Whole cache lines. */
 	_Alignas(64) uintptr_t end[LEAF_SLOTS];
 	uintptr_t start[LEAF_SLOTS];
-	uint64_t offset[LEAF_SLOTS];
-	const struct vmset_backend *backend[LEAF_SLOTS];
-	void *data[LEAF_SLOTS];
 	uint32_t flags[LEAF_SLOTS];
+	struct vmset__more more[LEAF_SLOTS];
 };
 
 /*

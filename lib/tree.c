@@ -82,9 +82,9 @@ static void read_entry(const struct vmset__leaf *leaf, unsigned i,
 		.start = vmset__load(&leaf->start[i]),
 		.end = vmset__load(&leaf->end[i]),
 		.flags = vmset__load(&leaf->flags[i]),
-		.backend = vmset__load(&leaf->backend[i]),
-		.offset = vmset__load(&leaf->offset[i]),
-		.data = vmset__load(&leaf->data[i]),
+		.backend = vmset__load(&leaf->more[i].backend),
+		.offset = vmset__load(&leaf->more[i].offset),
+		.data = vmset__load(&leaf->more[i].data),
 	};
 }
 
@@ -117,6 +117,7 @@ SPECIALIZED enum outcome read_leaf(const struct vmset__tree *tree,
 	bool last = true;
 	const struct vmset__leaf *leaf;
 	unsigned count, i;
+	size_t n;
 
 	for (unsigned level = vmset__root_level(root); level; level--) {
 		const struct vmset__inner *inner;
@@ -136,19 +137,18 @@ SPECIALIZED enum outcome read_leaf(const struct vmset__tree *tree,
 		return OVERTAKEN;
 	leaf = vmset__leaf(node);
 	count = vmset__load(&leaf->node.count);
-	quest->n = 0;
 	i = vmset__count_le(leaf->end, LEAF_SLOTS, *addr);
 	if (way == DOWN)
 		i = (i < count ? i : count) - 1;
 	/* Down from the first, i wraps: that is no entry either. */
-	for (; i < count && quest->n < quest->max; i += way == UP ? 1 : -1u) {
-		read_entry(leaf, i, &quest->entries[quest->n]);
-		if (!quest->skip || !quest->skip(&quest->entries[quest->n]))
-			quest->n++;
+	for (n = 0; i < count && n < quest->max; i += way == UP ? 1 : -1u) {
+		read_entry(leaf, i, &quest->entries[n]);
+		n += !quest->skip || !quest->skip(&quest->entries[n]);
 	}
+	quest->n = n;
 	if (overtaken(tree, epoch))
 		return OVERTAKEN;
-	if (quest->n)
+	if (n)
 		return FOUND;
 	*addr = beside;
 	return last ? NONE : GO_ON;
@@ -224,6 +224,7 @@ void vmset__cursor_route(struct vmset__cursor *cursor,
 	cursor->at = vmset__count_le(cursor->leaf->end, LEAF_SLOTS, addr);
 	if (cursor->at > cursor->leaf->node.count)
 		cursor->at = cursor->leaf->node.count;
+	cursor->moved = false;
 }
 
 /* From behind the last entry of a leaf to the first of the next, if any. */
@@ -245,6 +246,7 @@ static void to_next_leaf(struct vmset__cursor *cursor)
 	}
 	cursor->leaf = vmset__leaf(node);
 	cursor->at = 0;
+	cursor->moved = true;
 }
 
 void vmset__cursor_seek(struct vmset__cursor *cursor,

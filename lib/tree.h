@@ -109,6 +109,7 @@ struct vmset__cursor {
 	struct vmset__step_of_path path[VMSET_TREE_LEVELS];
 	struct vmset__leaf *leaf;
 	unsigned at;
+	bool moved;                             /* on to another leaf */
 };
 
 /* Go to the lowest entry with end > addr. */
@@ -139,6 +140,11 @@ struct vmset__summary {
 };
 
 struct vmset__change {
+	/*
+	 * May be set, for prepare, by who has sought an address below the
+	 * lowest end with left, and has not gone beyond that leaf with it.
+	 */
+	bool routed;
 	uintptr_t *slot;                /* the word to store */
 	uintptr_t fresh;                /* and its new value */
 	ptrdiff_t len_change;

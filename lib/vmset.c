@@ -104,6 +104,7 @@ static void op_init(struct op *op, struct vmset *set)
 		.steps = op->steps,
 		.merge = !(set->options & VMSET_NO_MERGE),
 	};
+	op->change.routed = false;
 	op->scratch = NULL;
 }
 
@@ -172,6 +173,7 @@ static int gather(struct op *op, struct vmset_range range)
 	for (size_t i = 0; i < n; i++)
 		plan->flags[i] = plan->old[i].flags;
 	plan->old_n = n;
+	op->change.routed = !cursor->moved;
 	return 0;
 }
 
@@ -322,8 +324,7 @@ static bool cuts_nothing(const struct vmset__plan *plan)
  */
 static bool cannot_undo(const struct op *op)
 {
-	return op->set->reserved && op->plan.steps_n &&
-	       !cuts_nothing(&op->plan) && vmset__no_mmap_fits();
+	return op->set->reserved && !cuts_nothing(&op->plan) && vmset__no_mmap_fits();
 }
 
 static int update_locked(struct vmset *set, struct vmset_range range,
@@ -338,7 +339,7 @@ static int update_locked(struct vmset *set, struct vmset_range range,
 		ask(&op.plan, range, fn, arg);
 		rc = vmset__plan_protect(&op.plan, range);
 	}
-	if (!rc)
+	if (!rc && op.plan.steps_n)
 		rc = cannot_undo(&op) ? -EMFILE : carry_out(&op);
 	op_fini(&op);
 	return rc;
@@ -778,9 +779,13 @@ bool vmset_iter_fill(struct vmset_iter *iter)
 					 iter->areas, VMSET_ITER_AREAS);
 		if (n)
 			iter->addr = iter->areas[n - 1].end;
-		for (size_t i = 0; i < n; i++)
-			if (!vmset__is_hidden(&iter->areas[i]))
-				iter->areas[areas++] = iter->areas[i];
+		for (size_t i = 0; i < n; i++) {
+			if (vmset__is_hidden(&iter->areas[i]))
+				continue;
+			if (areas != i)
+				iter->areas[areas] = iter->areas[i];
+			areas++;
+		}
 	} while (n && !areas);
 	iter->at = 0;
 	iter->n = areas;

@@ -275,10 +275,15 @@ START_TEST(unchanged_stays_whole)
 
 	plan.merge = false;
 	add(0, 30, 1, &plain);
+	add(30, 40, 2, &plain);
 	assert_ok(protect(10, 20, 1));
 	assert_eq(plan.steps_n, 0);
-	assert_eq(plan.fresh_n, 1);
-	assert_that(!vmset__plan_splice(&plan, &splice));
+	assert_ok(protect(10, 40, 1));
+	assert_eq(plan.steps_n, 1);
+	assert_eq(plan.fresh_n, 2);
+	assert_that(vmset__plan_splice(&plan, &splice));
+	assert_eq(splice.n, 1);
+	assert_eq(splice.fresh->start, 30u);
 }
 END_TEST
 

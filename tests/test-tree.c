@@ -119,6 +119,7 @@ static int prepare(struct vmset__change *change, size_t at, size_t old,
 		splice.high_end = high > splice.high_end ? high :
 							   splice.high_end;
 	}
+	change->routed = false;
 	return vmset__tree_prepare(&tree, change, &splice,
 				   VMSET__GROWING);
 }
