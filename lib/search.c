@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__) && !VMSET_TSAN
+#if defined(__x86_64__) && !VMSET_SHARED_WATCHED
 #define HAS_X86 1
 #include <immintrin.h>
-#elif defined(__aarch64__) && !VMSET_TSAN
+#elif defined(__aarch64__) && !VMSET_SHARED_WATCHED
 #define HAS_NEON 1
 #include <arm_neon.h>
 #endif

@@ -12,6 +12,9 @@
  *
  * ThreadSanitizer knows no fences, so under it every access is an
  * acquire or a release.
+ *
+ * Tests that want to be between any two accesses put a header with others in
+ * place of these: VMSET_SHARED_HOOKS is its name.
  */
 #ifndef VMSET_SHARED_H
 #define VMSET_SHARED_H
@@ -26,6 +29,17 @@
 #ifndef VMSET_TSAN
 #define VMSET_TSAN 0
 #endif
+
+/* Somebody watches: every shared word has to be accessed by itself. */
+#ifdef VMSET_SHARED_HOOKS
+#define VMSET_SHARED_WATCHED 1
+#else
+#define VMSET_SHARED_WATCHED VMSET_TSAN
+#endif
+
+#ifdef VMSET_SHARED_HOOKS
+#include VMSET_SHARED_HOOKS
+#else
 
 #if VMSET_TSAN
 #define VMSET_SHARED_ORDER_LOAD  __ATOMIC_ACQUIRE
@@ -48,5 +62,7 @@
 #define vmset__load_acquire(ptr) __atomic_load_n(ptr, __ATOMIC_ACQUIRE)
 #define vmset__store_release(ptr, val) \
 	__atomic_store_n(ptr, val, __ATOMIC_RELEASE)
+
+#endif /* VMSET_SHARED_HOOKS */
 
 #endif /* VMSET_SHARED_H */

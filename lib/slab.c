@@ -101,12 +101,13 @@ static void move_all(struct vmset__list *to, struct vmset__list *from)
 }
 
 /*
- * Begin a new epoch: the stores into nodes that become free by it come after
- * the store to the epoch.
+ * Begin a new epoch.  The publications that dropped the nodes come before the
+ * store to the epoch: who notes the new epoch cannot reach those any more.  The
+ * stores into nodes that become free by it come after.
  */
 static void advance(struct vmset__slab *slab)
 {
-	vmset__store(&slab->epoch, slab->epoch + 1);
+	vmset__store_release(&slab->epoch, slab->epoch + 1);
 	vmset__fence_release();
 	for (int c = 0; c < VMSET__CLASSES; c++) {
 		move_all(&slab->pool[c].free, &slab->pool[c].resting);

@@ -141,7 +141,7 @@ static void add_part(struct job *job, struct part part)
 }
 
 /* Nodes that nobody sees yet, so plain stores will do; but see shared.h. */
-#if VMSET_TSAN
+#if VMSET_SHARED_WATCHED
 #define COPY(dst, at, src, from, n)                                       \
 	do {                                                              \
 		for (unsigned k_ = 0; k_ < (n); k_++)                     \
@@ -163,7 +163,7 @@ static void copy_more(struct vmset__leaf *to, unsigned at,
 		      const struct vmset__leaf *leaf, unsigned from,
 		      unsigned n)
 {
-#if VMSET_TSAN
+#if VMSET_SHARED_WATCHED
 	for (unsigned i = 0; i < n; i++) {
 		const struct vmset__more *more = &leaf->more[from + i];
 

@@ -169,13 +169,15 @@ wrapped_scripts = \
 if HAVE_CHECK
 test_programs = \
 	tests/exhaust \
+	tests/interleave \
 	tests/test-malloc \
 	tests/test-so \
 	tests/vmset-tests
 noinst_LTLIBRARIES += \
 	tests/libsupport.la \
 	tests/libsyscalls.la \
-	tests/libvmset-tiny.la
+	tests/libvmset-tiny.la \
+	tests/libvmset-watched.la
 noinst_PROGRAMS += $(test_programs)
 TESTS += $(test_programs) $(test_scripts)
 else
@@ -258,6 +260,25 @@ tests_exhaust_LDADD = tests/libsupport.la tests/libvmset-tiny.la
 tests_exhaust_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=mmap -Wl,--wrap=munmap -Wl,--wrap=getrandom \
 	-Wl,--wrap=vmset__why_no_memory
+
+# The same, but each access of readers and writers to what they share is seen by
+# tests/interleave.
+tests_libvmset_watched_la_SOURCES = $(vmset_sources) tests/shared-hooks.h
+tests_libvmset_watched_la_CPPFLAGS = $(tests_libvmset_tiny_la_CPPFLAGS) \
+	-iquote $(top_srcdir)/tests -DVMSET_SHARED_HOOKS='"shared-hooks.h"'
+tests_libvmset_watched_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
+tests_interleave_SOURCES = \
+	tests/interleave.c \
+	tests/interleave-explore.c \
+	tests/interleave-explore.h \
+	tests/interleave-log.c \
+	tests/interleave-log.h \
+	tests/interleave-script.c \
+	tests/interleave-script.h
+tests_interleave_CPPFLAGS = $(tests_libvmset_watched_la_CPPFLAGS) \
+	$(test_cppflags)
+tests_interleave_LDADD = tests/libsupport.la tests/libvmset-watched.la
+tests_interleave_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mmap -Wl,--wrap=munmap
 
 tests_libsupport_la_SOURCES = $(support_sources)
 tests_libsupport_la_CPPFLAGS = $(test_cppflags)

@@ -574,6 +574,7 @@ Suite *suite_fork(void)
 	 */
 	bool any_thread = !ON_VALGRIND;
 
+	tcase_set_timeout(tcase, 600);
 	tcase_add_test(tcase, threads_write_while_another_forks);
 	tcase_add_test(tcase, callbacks_change_other_sets_while_another_forks);
 	tcase_add_test(tcase, sets_are_made_while_another_forks);
