@@ -2,13 +2,18 @@
 /*
  * What the parts of the benchmark share.
  */
+#include <config.h>
+
 #include "bench.h"
 
+#ifdef HAVE_MALLINFO2
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "vmset.h"
+#include "peer.h"
 
 void need(bool holds, const char *what)
 {
@@ -33,4 +38,15 @@ size_t record_bytes(const struct vmset *set)
 
 	need(vmset_stats(set, &stats, 0) == 0, "vmset_stats");
 	return stats.record_bytes;
+}
+
+size_t bench_malloced(void)
+{
+#ifdef HAVE_MALLINFO2
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+#else
+	return 0;
+#endif
 }

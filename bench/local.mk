@@ -3,8 +3,9 @@
 # Measurements. Nothing here is built but on request, and none fails a test run.
 # Peers in C++ are there if a compiler and their headers are.
 
-EXTRA_PROGRAMS += bench/bench
-CLEANFILES += bench/bench$(EXEEXT) bench/bench.csv bench/bench.svg
+EXTRA_PROGRAMS += bench/bench bench/readers
+CLEANFILES += bench/bench$(EXEEXT) bench/bench.csv bench/bench.svg \
+	bench/readers$(EXEEXT) bench/readers.csv
 EXTRA_DIST += bench/plot.gp
 
 bench_bench_SOURCES = \
@@ -51,6 +52,27 @@ bench_bench_CPPFLAGS += -DBENCH_ICL
 endif
 bench_bench_LDADD += lib/libvmset-core.la
 
+bench_readers_SOURCES = \
+	bench/bench.c \
+	bench/bench.h \
+	bench/layout.c \
+	bench/layout.h \
+	bench/ordered-map.hh \
+	bench/peer.h \
+	bench/peer-vmset.c \
+	bench/readers.c \
+	bench/results.c \
+	bench/results.h
+bench_readers_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)/tests
+if BENCH_CXX
+bench_readers_SOURCES += bench/peer-std-map.cc
+bench_readers_CPPFLAGS += -DBENCH_CXX
+bench_readers_LINK = $(CXXLINK)
+else
+bench_readers_LINK = $(LINK)
+endif
+bench_readers_LDADD = lib/libvmset-core.la
+
 # Numbers of areas, with commas between, and of rounds.
 BENCH_N = 1000,10000,100000,1000000
 BENCH_ROUNDS = 5
@@ -70,4 +92,8 @@ bench: bench/bench$(EXEEXT)
 bench-quick: bench/bench$(EXEEXT)
 	bench/bench$(EXEEXT) --areas 1000,10000,100000 --rounds 3
 
-.PHONY: bench bench-quick
+bench-readers: bench/readers$(EXEEXT)
+	bench/readers$(EXEEXT) $(BENCH_ROUNDS) bench/readers.csv
+	@echo 'All medians are in bench/readers.csv.'
+
+.PHONY: bench bench-quick bench-readers

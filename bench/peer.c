@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The list of peers, and what malloc tells of them.
+ * The list of peers.
  */
-#include <config.h>
-
 #include "peer.h"
-
-#ifdef HAVE_MALLINFO2
-#include <malloc.h>
-#endif
 
 const struct bench_peer *const bench_peers[] = {
 	&bench_vmset,
@@ -24,14 +18,3 @@ const struct bench_peer *const bench_peers[] = {
 	&bench_linear,
 	NULL,
 };
-
-size_t bench_malloced(void)
-{
-#ifdef HAVE_MALLINFO2
-	struct mallinfo2 info = mallinfo2();
-
-	return info.uordblks + info.hblkhd;
-#else
-	return 0;
-#endif
-}
