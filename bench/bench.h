@@ -12,7 +12,12 @@
 #define PAGE ((size_t)4096)
 
 /* A wrong result is no measurement: end the program, and say what was wrong. */
-void need(bool holds, const char *what);
+__attribute__((noreturn)) void give_up(const char *what);
+static inline void need(bool holds, const char *what)
+{
+	if (!holds)
+		give_up(what);
+}
 
 /*
  * The time that this thread has had a processor, in the kernel too: what else

@@ -64,7 +64,7 @@ static double quantile(const struct result *r, double share)
 	double *sorted = malloc(r->nr * sizeof(*sorted));
 	double value;
 
-	need(sorted, "no memory");
+	need(sorted != NULL, "no memory");
 	memcpy(sorted, r->values, r->nr * sizeof(*sorted));
 	qsort(sorted, r->nr, sizeof(*sorted), compare);
 	value = sorted[(size_t)(share * (double)(r->nr - 1) + 0.5)];

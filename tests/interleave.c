@@ -14,6 +14,7 @@
  * With VMSET_TEST_LONG in the environment calls are followed further.  NAME
  * is one of the scripts below, to do only that.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,9 +138,10 @@ static bool is_of_a_moment(void *arg, size_t from, size_t to)
 
 static void print_answer(const struct answer *answer)
 {
-	printf("%zu, [%zu, %zu) flags %u, beside it %zu and %zu\n",
-	       answer->result, answer->start, answer->end, answer->flags,
-	       answer->below, answer->above);
+	printf("%zu, [%" PRIuPTR ", %" PRIuPTR ") flags %u, beside it "
+	       "%" PRIuPTR " and %" PRIuPTR "\n", answer->result,
+	       answer->start, answer->end, answer->flags, answer->below,
+	       answer->above);
 }
 
 static void report(struct exploration *call, const struct asked *asked)
@@ -152,7 +154,7 @@ static void report(struct exploration *call, const struct asked *asked)
 	};
 	const struct question *question = asked->question;
 
-	printf("%s(%zu, %zu): %s\n", names[question->kind], question->addr,
+	printf("%s(%" PRIuPTR ", %zu): %s\n", names[question->kind], question->addr,
 	       question->size, call->wrong);
 	for (size_t state = 0; state < script_states(); state++) {
 		struct answer want = script_expect(state, question,
@@ -197,8 +199,8 @@ static bool are_of(size_t store, size_t state, struct exploration *call,
 static bool find_publication(size_t state, struct counts *counts)
 {
 	size_t store = script_step_end(state - 1);
-	struct exploration call;
-	struct asked asked;
+	struct exploration call = { 0 };
+	struct asked asked = { .question = &questions[0] };
 
 	while (store < script_step_end(state) &&
 	       are_of(store, state - 1, &call, &asked, counts))

@@ -341,10 +341,11 @@ mutation-check:
 
 # ANALYZE_TOOLS may name some of gcc, clang-tidy and cppcheck. What gcc sees
 # depends on how it optimises.
+analyze_cppflags = $(DEFS) $(DEFAULT_INCLUDES) $(test_cppflags) \
+	$(LZMA_CFLAGS) -iquote $(abs_top_srcdir)/tests $(CPPFLAGS)
 analyze:
 	@CC='$(CC)' top_srcdir='$(abs_top_srcdir)' \
-	CPPFLAGS='$(DEFS) $(DEFAULT_INCLUDES) $(test_cppflags) $(LZMA_CFLAGS) \
-		$(CPPFLAGS)' \
+	CPPFLAGS='$(analyze_cppflags)' \
 	CFLAGS='-std=gnu11 $(WARNING_CFLAGS) $(CFLAGS) -O2' \
 		$(SHELL) $(srcdir)/tests/analyze.sh $(ANALYZE_TOOLS)
 

@@ -342,8 +342,8 @@ static void expect_text(const struct vmset_fault *fault, const char *want)
 		memset(cut, '#', sizeof(cut));
 		assert_eq(vmset_fault_text(fault, cut, size), length);
 		assert_that(memcmp(cut, want, size - 1) == 0);
-		assert_eq(cut[size - 1], 0);
-		assert_eq(cut[size], '#');
+		assert_that(cut[size - 1] == 0);
+		assert_that(cut[size] == '#');
 	}
 	assert_eq(vmset_fault_text(fault, NULL, 0), length);
 }
