@@ -124,14 +124,25 @@ static int prepare(struct vmset__change *change, size_t at, size_t old,
 				   VMSET__GROWING);
 }
 
+static size_t kept_nodes(void)
+{
+	return tree.slab.pool[VMSET__LEAF].kept.n +
+	       tree.slab.pool[VMSET__INNER].kept.n;
+}
+
+/* A change leaves aside what the next urgent one will need. */
 static void splice(size_t at, size_t old, const struct vmset_area *fresh,
 		   size_t n)
 {
 	struct vmset__change change;
+	size_t kept;
 
 	assert_that(count - old + n <= MAX_ENTRIES);
 	assert_ok(prepare(&change, at, old, fresh, n));
 	vmset__tree_publish(&tree, &change);
+	kept = kept_nodes();
+	assert_that(vmset__tree_keep(&tree));
+	assert_eq(kept_nodes(), kept);
 	memmove(&model[at + n], &model[at + old],
 		(count - at - old) * sizeof model[0]);
 	for (size_t i = 0; i < n; i++)
