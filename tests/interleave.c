@@ -220,7 +220,7 @@ static bool find_publication(size_t state, struct counts *counts)
 /* Calls are followed with so many switches, however many ways that makes, */
 static unsigned int least_switches(enum way way)
 {
-	if (ON_VALGRIND)
+	if (tools_slow())
 		return 0;
 	return way == GOING_THROUGH ? 1 : 2;
 }
@@ -230,7 +230,7 @@ static unsigned long most_loads(void)
 {
 	if (getenv("VMSET_TEST_LONG"))
 		return 100000;
-	return ON_VALGRIND ? 100 : 5000;
+	return tools_slow() ? 100 : 5000;
 }
 
 static void count_call(struct counts *counts, const struct exploration *call)
@@ -353,7 +353,7 @@ static unsigned int steps_of(const struct job *job)
 {
 	if (getenv("VMSET_TEST_LONG"))
 		return job->steps * 3 / 2;
-	return ON_VALGRIND ? 6 : job->steps;
+	return tools_slow() ? 6 : job->steps;
 }
 
 static bool run_way(enum way way, struct counts *counts)
