@@ -766,6 +766,51 @@ START_TEST(whole_areas_go_at_the_limit)
 }
 END_TEST
 
+/*
+ * Two cuts are needed where there is room for one mapping, or for none: what the
+ * kernel has cut before it refuses is joined again.
+ */
+START_TEST(a_refused_cut_leaves_no_mapping)
+{
+	enum { ROOMS = 4 };
+	size_t before[ROOMS], after[ROOMS], refused = 0;
+	const struct deed deed = { PROTECT_R, 7, 8 };
+	struct filler filler = { 0 };
+	struct trial trials[ROOMS];
+	struct pages pages;
+	uintptr_t beside;
+
+	if (cannot_fill())
+		return;
+	pages_open(&pages, "wwwwwwwwwwwwwwww");
+	fill_up(&filler, maps_limit());
+	while (refused < ROOMS) {
+		before[refused] = count_mappings();
+		trials[refused] = try(&pages, deed);
+		after[refused] = count_mappings();
+		if (trials[refused].result == 0)
+			break;
+		/* Two back and one of them taken, that one back, and two more. */
+		if (++refused != 2)
+			filler_shrink(&filler);
+		beside = filler.base + (2 * filler.areas - 1) * filler.page;
+		if (refused == 1)
+			vmset_map(filler.set, beside, filler.page, R | W, 0);
+		else if (refused == 2)
+			vmset_unmap(filler.set, beside, filler.page);
+	}
+	assert_ok(vmset_destroy(filler.set));
+	assert_that(refused > 1 && refused < ROOMS);
+	for (size_t i = 0; i < refused; i++) {
+		expect(&trials[i], -EMFILE);
+		assert_eq(after[i], before[i]);
+	}
+	expect(&trials[refused], 0);
+	pages_check_lines(&pages);
+	pages_close(&pages);
+}
+END_TEST
+
 /* All of a set can be given up, and then there is room again. */
 START_TEST(clearing_works_at_the_limit)
 {
@@ -968,6 +1013,7 @@ Suite *suite_limits(void)
 	tcase_add_loop_test(tcase, files_may_be_read_only, 0, 2);
 	tcase_add_loop_test(tcase, sealed_pages_refuse, 0, 6);
 	tcase_add_test(tcase, whole_areas_go_at_the_limit);
+	tcase_add_test(tcase, a_refused_cut_leaves_no_mapping);
 	tcase_add_test(tcase, clearing_works_at_the_limit);
 	tcase_add_test(tcase, sealed_pages_refuse_at_the_limit);
 	tcase_add_loop_test(tcase, nothing_is_half_done_near_the_limit, 0,
