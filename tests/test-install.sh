@@ -21,8 +21,10 @@ set -eu
 # shellcheck disable=SC2086
 compile_header()
 {
+	echo '#include "vmset.h"' > "$scratch/header.c"
 	must $1 -x "$2" "-std=$3" -pedantic -Wall -Wextra -Wundef -Werror \
-		-c -o "$scratch/header.o" "$root$includedir/vmset.h"
+		-I "$root$includedir" -c -o "$scratch/header.o" \
+		"$scratch/header.c"
 	echo "header: $1 -std=$3"
 }
 
