@@ -40,7 +40,6 @@ vmset_sources = \
 	lib/range.h \
 	lib/reservation.c \
 	lib/reservation.h \
-	lib/search.c \
 	lib/search.h \
 	lib/shared.h \
 	lib/slab.c \
@@ -49,6 +48,8 @@ vmset_sources = \
 	lib/stats.h \
 	lib/tree-change.c \
 	lib/tree-check.c \
+	lib/tree-find.c \
+	lib/tree-find.h \
 	lib/tree-fit.c \
 	lib/tree-node.h \
 	lib/tree.c \

@@ -1,53 +1,100 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * Searching the keys of a full-sized node: VMSET__SEARCH_KEYS ascending words.
+ * Searching the short keys of a node: one cache line, which every vector unit
+ * compares in a few instructions.
  *
- * What the machine can do best is chosen when the library is loaded, through a
- * pointer: that needs nothing of the linker or of libc.  Before that, and
- * on other machines, plain C does it.
+ * SSE2 and NEON are there on every x86-64 and every aarch64; on other machines
+ * plain C does it.  That is what this header has, inline, for everybody.  The wider
+ * units of some machines are for finding an area, where it pays to ask which
+ * there are (tree-find.c).
  *
- * A vector load reads two to eight words, not at one moment but each of them
- * whole, as the machines in question do.  A node that a reader is entitled to
- * does not change, and what others show is forgotten (tree.c).
+ * A vector load reads the keys not at one moment but each of them whole, as the
+ * machines in question do.  A node that a reader is entitled to does not change,
+ * and what others show is forgotten (tree.c).
  */
 #ifndef VMSET_SEARCH_H
 #define VMSET_SEARCH_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "shared.h"
 
+#if defined(__SSE2__) && !VMSET_SHARED_WATCHED
+#define VMSET__SEARCH_SSE2 1
+#define VMSET__SEARCH_NEON 0
+#include <emmintrin.h>
+#elif defined(__aarch64__) && defined(__ARM_NEON) && !VMSET_SHARED_WATCHED
+#define VMSET__SEARCH_SSE2 0
+#define VMSET__SEARCH_NEON 1
+#include <arm_neon.h>
+#else
+#define VMSET__SEARCH_SSE2 0
+#define VMSET__SEARCH_NEON 0
+#endif
+
+/* Keys are compared as signed numbers: SSE2 knows no others. */
+#define VMSET__KEY_MAX 0x7fff
+
+/* So many keys are compared at once; others by plain C. */
 #define VMSET__SEARCH_KEYS 32
 
-typedef unsigned vmset__search_fn(const uintptr_t *keys, uintptr_t addr);
+/* The power of two that has room for so many keys. */
+#define VMSET__SEARCH_ROOM(n) \
+	((n) <= 4 ? 4 : (n) <= 8 ? 8 : (n) <= 16 ? 16 : VMSET__SEARCH_KEYS)
 
-/* How many of the keys are at most addr. */
-extern vmset__search_fn *vmset__search;
-
-/* The ways there are, "plain" first; NULL at the end. */
-struct vmset__search_way {
-	const char *name;
-	vmset__search_fn *search;
-	bool (*works)(void);            /* on this machine */
-};
-extern const struct vmset__search_way vmset__search_ways[];
-
-/* Choose by name, or the best for NULL.  false: not on this machine. */
-bool vmset__search_choose(const char *name);
-
-/*
- * The same for any power of two of keys.  Five or six steps without a branch
- * that could be mispredicted.
- */
-static inline unsigned vmset__search_plain(const uintptr_t *keys,
-					   unsigned slots, uintptr_t addr)
+/* Without a branch that could be mispredicted; slots is a power of two. */
+static inline unsigned vmset__keys_below_plain(const uint16_t *keys,
+					       unsigned slots, uint16_t key)
 {
 	unsigned n = 0;
 
 	for (unsigned half = slots / 2; half; half /= 2)
-		n += vmset__load(&keys[n + half - 1]) <= addr ? half : 0;
-	return n + (vmset__load(&keys[n]) <= addr);
+		n += vmset__load(&keys[n + half - 1]) < key ? half : 0;
+	return n + (vmset__load(&keys[n]) < key);
+}
+
+#if VMSET__SEARCH_SSE2
+static inline unsigned vmset__keys_below_vector(const uint16_t *keys,
+						uint16_t key)
+{
+	const __m128i *eight = (const __m128i *)(const void *)keys;
+	const __m128i wanted = _mm_set1_epi16((short)key);
+	__m128i low = _mm_packs_epi16(_mm_cmpgt_epi16(wanted, eight[0]),
+				      _mm_cmpgt_epi16(wanted, eight[1]));
+	__m128i high = _mm_packs_epi16(_mm_cmpgt_epi16(wanted, eight[2]),
+				       _mm_cmpgt_epi16(wanted, eight[3]));
+	uint64_t below = (unsigned)_mm_movemask_epi8(low) |
+			 (uint64_t)_mm_movemask_epi8(high) << 16;
+
+	return (unsigned)__builtin_ctzll(~below);
+}
+#elif VMSET__SEARCH_NEON
+/* A comparison that holds yields -1. */
+static inline unsigned vmset__keys_below_vector(const uint16_t *keys,
+						uint16_t key)
+{
+	const uint16x8_t wanted = vdupq_n_u16(key);
+	uint16x8_t low = vaddq_u16(vcltq_u16(vld1q_u16(keys), wanted),
+				   vcltq_u16(vld1q_u16(keys + 8), wanted));
+	uint16x8_t high = vaddq_u16(vcltq_u16(vld1q_u16(keys + 16), wanted),
+				    vcltq_u16(vld1q_u16(keys + 24), wanted));
+
+	return (uint16_t)-vaddvq_u16(vaddq_u16(low, high));
+}
+#endif
+
+/* How many of the ascending keys are less than key. */
+typedef unsigned vmset__keys_below_fn(const uint16_t *keys, unsigned slots,
+				      uint16_t key);
+
+static inline unsigned vmset__keys_below(const uint16_t *keys, unsigned slots,
+					 uint16_t key)
+{
+#if VMSET__SEARCH_SSE2 || VMSET__SEARCH_NEON
+	if (slots == VMSET__SEARCH_KEYS)
+		return vmset__keys_below_vector(keys, key);
+#endif
+	return vmset__keys_below_plain(keys, slots, key);
 }
 
 #endif /* VMSET_SEARCH_H */

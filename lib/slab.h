@@ -26,7 +26,9 @@
 struct vmset__node {
 	struct vmset__node *link;       /* next of a list; the writer's only */
 	struct vmset__node *made;       /* next of those a change made */
-	uint32_t count;                 /* entries used; readers load it */
+	/* The tree's; readers load them. */
+	uint32_t count;                 /* entries or children */
+	uint32_t shift;                 /* of its keys */
 };
 
 enum vmset__class { VMSET__LEAF, VMSET__INNER, VMSET__CLASSES };

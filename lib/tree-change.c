@@ -38,27 +38,41 @@ static struct vmset__node *node_of(uintptr_t node)
 
 /* ---- summaries ---- */
 
+/* The largest gap between the entries [from, to] of a leaf. */
+static uintptr_t gap_between(const struct vmset__leaf *leaf, unsigned from,
+			     unsigned to)
+{
+	const struct vmset_range *range = leaf->range;
+	uintptr_t gap = 0;
+
+	for (unsigned i = from + 1; i <= to && i < leaf->node.count; i++)
+		gap = vmset__max(gap, range[i].start - range[i - 1].end);
+	return gap;
+}
+
 static struct vmset__summary summarise_leaf(const struct vmset__leaf *leaf)
 {
 	unsigned count = leaf->node.count;
-	struct vmset__summary sum = { leaf->start[0], leaf->end[count - 1], 0 };
+	const struct vmset_range *range = leaf->range;
 
-	for (unsigned i = 1; i < count; i++)
-		sum.gap = vmset__max(sum.gap, leaf->start[i] - leaf->end[i - 1]);
-	return sum;
+	return (struct vmset__summary){
+		range[0].start, range[count - 1].end,
+		gap_between(leaf, 0, count - 1),
+	};
 }
 
 static struct vmset__summary summarise_inner(const struct vmset__inner *inner)
 {
 	unsigned count = inner->node.count;
+	const struct vmset__summary *child = inner->sum;
 	struct vmset__summary sum = {
-		inner->first[0], inner->last[count - 1], inner->gap[0],
+		child[0].first, child[count - 1].last, child[0].gap,
 	};
 
 	for (unsigned i = 1; i < count; i++) {
-		uintptr_t between = inner->first[i] - inner->last[i - 1];
+		uintptr_t between = child[i].first - child[i - 1].last;
 
-		sum.gap = vmset__max(sum.gap, inner->gap[i]);
+		sum.gap = vmset__max(sum.gap, child[i].gap);
 		sum.gap = vmset__max(sum.gap, between);
 	}
 	return sum;
@@ -82,29 +96,68 @@ static bool forget_rooms(struct vmset__inner *inner, unsigned i)
 	return known != 0;
 }
 
+/* The largest of the gaps in child i and beside it. */
+static uintptr_t gap_around(const struct vmset__inner *inner, unsigned i)
+{
+	const struct vmset__summary *child = &inner->sum[i];
+	uintptr_t gap = child->gap;
+
+	if (i)
+		gap = vmset__max(gap, child->first - child[-1].last);
+	if (i + 1 < inner->node.count)
+		gap = vmset__max(gap, child[1].first - child->last);
+	return gap;
+}
+
+/*
+ * The summary of an inner node whose largest gap was whole, and the largest around
+ * child i was part, before that child changed.
+ */
+static struct vmset__summary summarise_again(const struct vmset__inner *inner,
+					     unsigned i, uintptr_t whole,
+					     uintptr_t part)
+{
+	uintptr_t now = gap_around(inner, i);
+
+	if (now < whole && part == whole)
+		return summarise_inner(inner);
+	return (struct vmset__summary){
+		inner->sum[0].first, inner->sum[inner->node.count - 1].last,
+		vmset__max(now, whole),
+	};
+}
+
+static bool same_summary(const struct vmset__summary *a,
+			 const struct vmset__summary *b)
+{
+	return a->first == b->first && a->last == b->last && a->gap == b->gap;
+}
+
 /*
  * A node at level, with this summary, has taken its place: bring those above it
- * up to date, as far up as something changes.
+ * up to date, as far up as something changes.  Nobody has the root's.
  */
 static void update_summaries(const struct vmset__cursor *path, unsigned level,
 			     struct vmset__summary sum)
 {
 	while (level++ < path->level) {
-		struct vmset__inner *inner = path->path[level].node;
-		unsigned i = path->path[level].at;
-		bool forgot = forget_rooms(inner, i);
+		const struct vmset__step_of_path *step = &path->path[level];
+		struct vmset__inner *inner = step->node;
+		bool forgot = forget_rooms(inner, step->at);
+		uintptr_t part;
 
-		if (!forgot && inner->first[i] == sum.first &&
-		    inner->last[i] == sum.last && inner->gap[i] == sum.gap)
+		if (!forgot && same_summary(&inner->sum[step->at], &sum))
 			return;
-		inner->first[i] = sum.first;
-		inner->last[i] = sum.last;
-		inner->gap[i] = sum.gap;
-		sum = summarise_inner(inner);
+		part = gap_around(inner, step->at);
+		inner->sum[step->at] = sum;
+		if (level == path->level)
+			return;
+		sum = summarise_again(inner, step->at,
+				      step[1].node->sum[step[1].at].gap, part);
 	}
 }
 
-/* ---- packing ---- */
+/* ---- what goes into new nodes ---- */
 
 /* A run of entries, or of children, that goes into new nodes. */
 struct part {
@@ -140,62 +193,46 @@ static void add_part(struct job *job, struct part part)
 	job->total += part.n;
 }
 
-/* Nodes that nobody sees yet, so plain stores will do; but see shared.h. */
-#if VMSET_SHARED_WATCHED
-#define COPY(dst, at, src, from, n)                                       \
-	do {                                                              \
-		for (unsigned k_ = 0; k_ < (n); k_++)                     \
-			vmset__store(&(dst)[(at) + k_], (src)[(from) + k_]); \
-	} while (0)
-#define PAD(keys, from, slots)                                            \
-	do {                                                              \
-		for (unsigned k_ = (from); k_ < (slots); k_++)            \
-			vmset__store(&(keys)[k_], UINTPTR_MAX);           \
-	} while (0)
-#else
-#define COPY(dst, at, src, from, n) \
-	memcpy(&(dst)[at], &(src)[from], (n) * sizeof *(dst))
-#define PAD(keys, from, slots) \
-	memset(&(keys)[from], 0xff, ((slots) - (from)) * sizeof *(keys))
-#endif
-
-static void copy_more(struct vmset__leaf *to, unsigned at,
-		      const struct vmset__leaf *leaf, unsigned from,
-		      unsigned n)
-{
-#if VMSET_SHARED_WATCHED
-	for (unsigned i = 0; i < n; i++) {
-		const struct vmset__more *more = &leaf->more[from + i];
-
-		vmset__store(&to->more[at + i].offset, more->offset);
-		vmset__store(&to->more[at + i].backend, more->backend);
-		vmset__store(&to->more[at + i].data, more->data);
-	}
-#else
-	COPY(to->more, at, leaf->more, from, n);
-#endif
-}
-
-static void copy_entries(struct vmset__leaf *to, unsigned at,
-			 const struct vmset__leaf *leaf, unsigned from,
-			 unsigned n)
-{
-	COPY(to->end, at, leaf->end, from, n);
-	COPY(to->start, at, leaf->start, from, n);
-	COPY(to->flags, at, leaf->flags, from, n);
-	copy_more(to, at, leaf, from, n);
-}
-
 static void store_entry(struct vmset__leaf *to, unsigned at,
 			const struct vmset_area *entry)
 {
-	vmset__store(&to->end[at], entry->end);
-	vmset__store(&to->start[at], entry->start);
+	vmset__store(&to->range[at].start, entry->start);
+	vmset__store(&to->range[at].end, entry->end);
 	vmset__store(&to->flags[at], entry->flags);
 	vmset__store(&to->more[at].offset, entry->offset);
 	vmset__store(&to->more[at].backend, entry->backend);
 	vmset__store(&to->more[at].data, entry->data);
 }
+
+/* Nodes that nobody sees yet, so plain stores will do; but see shared.h. */
+#if VMSET_SHARED_WATCHED
+static void copy_entries(struct vmset__leaf *to, unsigned at,
+			 const struct vmset__leaf *leaf, unsigned from,
+			 unsigned n)
+{
+	for (unsigned i = 0; i < n; i++, at++, from++)
+		store_entry(to, at, &(struct vmset_area){
+			.start = leaf->range[from].start,
+			.end = leaf->range[from].end,
+			.flags = leaf->flags[from],
+			.backend = leaf->more[from].backend,
+			.offset = leaf->more[from].offset,
+			.data = leaf->more[from].data,
+		});
+}
+#else
+#define COPY(dst, at, src, from, n) \
+	memcpy(&(dst)[at], &(src)[from], (n) * sizeof *(dst))
+
+static void copy_entries(struct vmset__leaf *to, unsigned at,
+			 const struct vmset__leaf *leaf, unsigned from,
+			 unsigned n)
+{
+	COPY(to->range, at, leaf->range, from, n);
+	COPY(to->flags, at, leaf->flags, from, n);
+	COPY(to->more, at, leaf->more, from, n);
+}
+#endif
 
 /* Take n entries from the front of a part. */
 static void take_entries(struct vmset__leaf *to, unsigned at,
@@ -215,13 +252,15 @@ static void copy_children(struct vmset__inner *to, unsigned at,
 			  const struct vmset__inner *inner, unsigned from,
 			  unsigned n, uintptr_t last_bound)
 {
-	COPY(to->bound, at, inner->bound, from, n);
-	COPY(to->child, at, inner->child, from, n);
-	memcpy(&to->first[at], &inner->first[from], n * sizeof *to->first);
-	memcpy(&to->last[at], &inner->last[from], n * sizeof *to->last);
-	memcpy(&to->gap[at], &inner->gap[from], n * sizeof *to->gap);
+	for (unsigned i = 0; i < n; i++) {
+		const struct vmset__child *child = &inner->child[from + i];
+
+		vmset__store(&to->child[at + i].bound, child->bound);
+		vmset__store(&to->child[at + i].node, child->node);
+	}
+	memcpy(&to->sum[at], &inner->sum[from], n * sizeof *to->sum);
 	if (from + n == inner->node.count)
-		vmset__store(&to->bound[at + n - 1], last_bound);
+		vmset__store(&to->child[at + n - 1].bound, last_bound);
 }
 
 static void store_child(struct vmset__inner *to, unsigned at, uintptr_t child,
@@ -229,11 +268,9 @@ static void store_child(struct vmset__inner *to, unsigned at, uintptr_t child,
 {
 	struct vmset__summary sum = vmset__summarise(child, level);
 
-	vmset__store(&to->bound[at], bound ? bound : sum.last);
-	vmset__store(&to->child[at], child);
-	to->first[at] = sum.first;
-	to->last[at] = sum.last;
-	to->gap[at] = sum.gap;
+	vmset__store(&to->child[at].bound, bound ? bound : sum.last);
+	vmset__store(&to->child[at].node, child);
+	to->sum[at] = sum;
 }
 
 /* Take n children from the front of a part into a node at level. */
@@ -272,19 +309,101 @@ static struct vmset__node *make_node(struct vmset__tree *tree,
 	return node;
 }
 
-static void finish_leaf(struct vmset__leaf *leaf, unsigned count)
+/* ---- keys ---- */
+
+#define KEY_BITS 15
+
+/* The finest scale on which ends from first to last have keys of their own. */
+static struct vmset__scale scale_for(uintptr_t first, uintptr_t last)
 {
-	PAD(leaf->end, count, LEAF_SLOTS);
+	unsigned long long span = last - first;
+	unsigned bits = span ? 64 - (unsigned)__builtin_clzll(span) : 0;
+
+	return (struct vmset__scale){
+		first, bits > KEY_BITS ? bits - KEY_BITS : 0
+	};
+}
+
+/* Whether a scale is good enough for ends from first to last. */
+static bool scale_fits(struct vmset__scale scale, uintptr_t first,
+		       uintptr_t last)
+{
+	uintptr_t top = (last - scale.base) >> scale.shift;
+
+	return first >= scale.base && top < VMSET__KEY_MAX &&
+	       (top > VMSET__KEY_MAX / 8 || !scale.shift);
+}
+
+static void pad_keys(uint16_t *keys, unsigned from, unsigned slots)
+{
+	for (unsigned i = from; i < slots; i++)
+		vmset__store(&keys[i], VMSET__KEY_MAX);
+}
+
+static void key_entries(struct vmset__leaf *leaf, struct vmset__scale scale,
+			unsigned from, unsigned to)
+{
+	for (unsigned i = from; i < to; i++)
+		vmset__store(&leaf->key[i],
+			     vmset__key(scale, leaf->range[i].end));
+}
+
+/* From a leaf of the same scale. */
+static void copy_keys(struct vmset__leaf *to, unsigned at,
+		      const struct vmset__leaf *leaf, unsigned from,
+		      unsigned n)
+{
+#if VMSET_SHARED_WATCHED
+	for (unsigned i = 0; i < n; i++)
+		vmset__store(&to->key[at + i], leaf->key[from + i]);
+#else
+	COPY(to->key, at, leaf->key, from, n);
+#endif
+}
+
+static void finish_leaf(struct vmset__leaf *leaf, unsigned count,
+			struct vmset__scale scale)
+{
+	pad_keys(leaf->key, count, LEAF_KEYS);
+	vmset__store(&leaf->base, scale.base);
+	vmset__store(&leaf->node.shift, scale.shift);
 	vmset__store(&leaf->node.count, count);
+}
+
+/* A leaf that has its entries, but no keys. */
+static void scale_leaf(struct vmset__leaf *leaf, unsigned count)
+{
+	struct vmset__scale scale = { 0, 0 };
+
+	if (count)
+		scale = scale_for(leaf->range[0].start,
+				  leaf->range[count - 1].end);
+	key_entries(leaf, scale, 0, count);
+	finish_leaf(leaf, count, scale);
 }
 
 static void finish_inner(struct vmset__inner *inner, unsigned count)
 {
-	PAD(inner->bound, count, INNER_SLOTS);
+	struct vmset__scale scale = { 0, 0 };
+	const unsigned last = count - 1;
+
+	vmset__store(&inner->child[last].bound, UINTPTR_MAX);
+
+	if (last)
+		scale = scale_for(inner->sum[0].first,
+				  inner->child[last - 1].bound);
+	for (unsigned i = 0; i < last; i++)
+		vmset__store(&inner->key[i],
+			     vmset__key(scale, inner->child[i].bound));
+	pad_keys(inner->key, last, INNER_KEYS);
 	for (unsigned r = 0; r < VMSET_TREE_ALIGNMENTS; r++)
 		inner->rooms[r].valid = 0;
+	vmset__store(&inner->base, scale.base);
+	vmset__store(&inner->node.shift, scale.shift);
 	vmset__store(&inner->node.count, count);
 }
+
+/* ---- packing ---- */
 
 /* A new node with the next n entries or children of the job's parts. */
 static struct vmset__node *pack_node(struct job *job, struct part **part,
@@ -312,7 +431,7 @@ static struct vmset__node *pack_node(struct job *job, struct part **part,
 	if (job->level)
 		finish_inner(vmset__inner((uintptr_t)node), n);
 	else
-		finish_leaf(vmset__leaf((uintptr_t)node), n);
+		scale_leaf(vmset__leaf((uintptr_t)node), n);
 	return node;
 }
 
@@ -359,12 +478,12 @@ static uintptr_t bound_of(const struct vmset__cursor *path, unsigned level,
 		inner = path->path[level].node;
 		i = path->path[level].at;
 	}
-	return inner->bound[i];
+	return inner->child[i].bound;
 }
 
 static unsigned child_count(const struct vmset__inner *inner, unsigned i)
 {
-	return node_of(inner->child[i])->count;
+	return node_of(inner->child[i].node)->count;
 }
 
 /* Whether the job, with a neighbour that has count, is better off. */
@@ -404,8 +523,8 @@ static void join_neighbour(struct job *job)
 			job->parts * sizeof job->part[0]);
 		job->part[0] = (struct part){
 			.kind = OLD_NODE, .n = before,
-			.node = left->child[*low],
-			.bound = left->bound[*low],
+			.node = left->child[*low].node,
+			.bound = left->child[*low].bound,
 		};
 		job->parts++;
 		job->total += before;
@@ -413,37 +532,31 @@ static void join_neighbour(struct job *job)
 		++*high;
 		add_part(job, (struct part){
 			.kind = OLD_NODE, .n = behind,
-			.node = right->child[*high],
+			.node = right->child[*high].node,
 			.bound = bound_of(&change->right, level + 1, *high),
 		});
 	}
-}
-
-/* How many entries of a leaf end at addr or below. */
-static unsigned ends_by(const struct vmset__leaf *leaf, uintptr_t addr)
-{
-	unsigned n = vmset__count_le(leaf->end, LEAF_SLOTS, addr);
-
-	return n < leaf->node.count ? n : leaf->node.count;
 }
 
 /* How many entries of a leaf stay in front of the cut. */
 static unsigned before_cut(const struct vmset__leaf *leaf,
 			   struct vmset_range cut)
 {
-	return ends_by(leaf, cut.start);
+	return vmset__ends_by(leaf, leaf->node.count, cut.start);
 }
 
 /*
- * The first entry of a leaf that stays behind the cut.  The first that ends
- * behind it may begin in it.
+ * The first entry of a leaf, from one on, that stays behind the cut.  The first
+ * that ends behind it may begin in it.
  */
-static unsigned behind_cut(const struct vmset__leaf *leaf,
+static unsigned behind_cut(const struct vmset__leaf *leaf, unsigned from,
 			   struct vmset_range cut)
 {
-	unsigned n = ends_by(leaf, cut.end);
+	unsigned n = from;
 
-	return n + (n < leaf->node.count && leaf->start[n] < cut.end);
+	while (n < leaf->node.count && leaf->range[n].end <= cut.end)
+		n++;
+	return n + (n < leaf->node.count && leaf->range[n].start < cut.end);
 }
 
 /* The job at level 0: what stays of the leaves at both ends, and the new. */
@@ -452,7 +565,7 @@ static void begin(struct job *job, const struct vmset__splice *splice)
 	const struct vmset__leaf *left = job->change->left.leaf;
 	const struct vmset__leaf *right = job->change->right.leaf;
 	unsigned a = before_cut(left, splice->cut);
-	unsigned b = behind_cut(right, splice->cut);
+	unsigned b = behind_cut(right, left == right ? a : 0, splice->cut);
 
 	add_part(job, (struct part){ .kind = OLD_NODE, .n = a,
 				     .node = (uintptr_t)left });
@@ -509,7 +622,7 @@ static uintptr_t only_child(const struct job *job)
 	while (!part->n)
 		part++;
 	return part->kind == CHAIN ? (uintptr_t)part->chain :
-				     vmset__inner(part->node)->child[part->from];
+			     vmset__inner(part->node)->child[part->from].node;
 }
 
 static void finish_root(struct job *job, uintptr_t node, unsigned level)
@@ -539,7 +652,7 @@ static bool finished(struct job *job)
 	if (parent != change->right.path[level + 1].node ||
 	    change->low[level] != change->high[level])
 		return false;
-	change->slot = &parent->child[change->low[level]];
+	change->slot = &parent->child[change->low[level]].node;
 	change->fresh = (uintptr_t)job->chain;
 	change->sum = vmset__summarise(change->fresh, level);
 	change->dropped_level = level;
@@ -643,17 +756,6 @@ static bool prepare_nodes(struct vmset__tree *tree,
 	return build(&job, splice);
 }
 
-/* The largest gap between the entries [from, to] of a leaf. */
-static uintptr_t gap_between(const struct vmset__leaf *leaf, unsigned from,
-			     unsigned to)
-{
-	uintptr_t gap = 0;
-
-	for (unsigned i = from + 1; i <= to && i < leaf->node.count; i++)
-		gap = vmset__max(gap, leaf->start[i] - leaf->end[i - 1]);
-	return gap;
-}
-
 /*
  * The summary of a leaf made of old, whose largest gap is given, with the
  * entries [a, b) replaced by n others.  If that gap may have been at those, and
@@ -669,7 +771,7 @@ static struct vmset__summary sum_up(const struct vmset__leaf *leaf, unsigned n,
 	if (gap < old_gap && gap_between(old, from, b) == old_gap)
 		return summarise_leaf(leaf);
 	return (struct vmset__summary){
-		leaf->start[0], leaf->end[leaf->node.count - 1],
+		leaf->range[0].start, leaf->range[leaf->node.count - 1].end,
 		vmset__max(gap, old_gap),
 	};
 }
@@ -693,7 +795,9 @@ static bool prepare_leaf(struct vmset__tree *tree,
 {
 	const struct vmset__step_of_path *step = &change->left.path[1];
 	const struct vmset__leaf *old = change->left.leaf;
+	const struct vmset__scale scale = { old->base, old->node.shift };
 	unsigned n = (unsigned)splice->n, rest = old->node.count - b;
+	unsigned count = a + n + rest;
 	struct vmset__leaf *leaf =
 		(void *)make_node(tree, change, 0, urgent);
 
@@ -703,11 +807,19 @@ static bool prepare_leaf(struct vmset__tree *tree,
 	for (unsigned i = 0; i < n; i++)
 		store_entry(leaf, a + i, &splice->fresh[i]);
 	copy_entries(leaf, a + n, old, b, rest);
-	finish_leaf(leaf, a + n + rest);
-	change->slot = &step->node->child[step->at];
+	if (scale_fits(scale, leaf->range[0].end,
+		       leaf->range[count - 1].end)) {
+		copy_keys(leaf, 0, old, 0, a);
+		key_entries(leaf, scale, a, a + n);
+		copy_keys(leaf, a + n, old, b, rest);
+		finish_leaf(leaf, count, scale);
+	} else {
+		scale_leaf(leaf, count);
+	}
+	change->slot = &step->node->child[step->at].node;
 	change->fresh = (uintptr_t)leaf;
 	change->dropped_level = 0;
-	change->sum = sum_up(leaf, n, old, a, b, step->node->gap[step->at]);
+	change->sum = sum_up(leaf, n, old, a, b, step->node->sum[step->at].gap);
 	return true;
 }
 
@@ -723,7 +835,7 @@ static bool prepare_any(struct vmset__tree *tree, struct vmset__change *change,
 	if (is_in_leaf(&change->left, splice)) {
 		old = change->left.leaf;
 		a = before_cut(old, splice->cut);
-		b = behind_cut(old, splice->cut);
+		b = behind_cut(old, a, splice->cut);
 		total = a + splice->n + (old->node.count - b);
 		if (total >= FEW(LEAF_SLOTS) && total <= LEAF_SLOTS)
 			return prepare_leaf(tree, change, splice, urgent, a,
@@ -777,7 +889,7 @@ static void retire(struct vmset__tree *tree, const struct vmset__change *change,
 					 inner->node.count - 1;
 
 		for (unsigned i = from; i <= to; i++) {
-			uintptr_t child = inner->child[i];
+			uintptr_t child = inner->child[i].node;
 
 			if ((on_left && i < l->at) || (on_right && i > r->at))
 				vmset__slab_retire(&tree->slab,

@@ -26,24 +26,29 @@ static void expect(struct walk *w, bool holds, const char *message)
 static void check_leaf(struct walk *w, const struct vmset__leaf *leaf,
 		       uintptr_t low, uintptr_t high)
 {
+	const struct vmset__scale scale = { leaf->base, leaf->node.shift };
 	unsigned count = leaf->node.count;
 
 	expect(w, count <= LEAF_SLOTS, "leaf: count");
-	for (unsigned i = 0; i < LEAF_SLOTS && !w->wrong; i++) {
+	for (unsigned i = 0; i < LEAF_KEYS && !w->wrong; i++) {
+		struct vmset_range range;
+
 		if (i >= count) {
-			expect(w, leaf->end[i] == UINTPTR_MAX,
+			expect(w, leaf->key[i] == VMSET__KEY_MAX,
 			       "leaf: unused slot not padded");
 			continue;
 		}
-		expect(w, leaf->start[i] < leaf->end[i], "empty entry");
-		expect(w, leaf->start[i] >= w->last_end,
+		range = leaf->range[i];
+		expect(w, range.start < range.end, "empty entry");
+		expect(w, range.start >= w->last_end,
 		       "entries overlap or are out of order");
-		expect(w, leaf->start[i] >= w->bounds.start &&
-			  leaf->end[i] <= w->bounds.end,
+		expect(w, vmset__range_contains(w->bounds, range),
 		       "entry outside the bounds");
-		expect(w, leaf->end[i] > low && leaf->end[i] <= high,
+		expect(w, range.end > low && range.end <= high,
 		       "entry in a leaf where it is not looked for");
-		w->last_end = leaf->end[i];
+		expect(w, leaf->key[i] == vmset__key(scale, range.end),
+		       "leaf: key");
+		w->last_end = range.end;
 	}
 }
 
@@ -65,14 +70,15 @@ static uintptr_t slow_room(const struct vmset__alignment *al, uintptr_t node,
 		struct vmset_range gap;
 
 		if (level) {
-			room = vmset__max(room, slow_room(al, inner->child[i],
-							  level - 1, edge));
+			room = vmset__max(room,
+					  slow_room(al, inner->child[i].node,
+						    level - 1, edge));
 			continue;
 		}
-		gap = (struct vmset_range){ *edge, leaf->start[i] };
+		gap = (struct vmset_range){ *edge, leaf->range[i].start };
 		if (vmset__fit_in(&fit, gap, VMSET__UP, &block))
 			room = vmset__max(room, gap.end - block);
-		*edge = leaf->end[i];
+		*edge = leaf->range[i].end;
 	}
 	return room;
 }
@@ -83,12 +89,13 @@ static void check_rooms(struct walk *w, const struct vmset__inner *inner,
 	for (unsigned r = 0; r < VMSET_TREE_ALIGNMENTS; r++) {
 		const struct vmset__alignment *al = &w->tree->alignment[r];
 		const struct vmset__rooms *rooms = &inner->rooms[r];
-		uintptr_t edge = inner->first[i];
+		uintptr_t edge = inner->sum[i].first;
 
 		if (rooms->use != al->use || !(rooms->valid >> i & 1))
 			continue;
-		expect(w, inner->room[r][i] == slow_room(al, inner->child[i],
-						      level - 1, &edge),
+		expect(w, inner->room[r][i] ==
+				  slow_room(al, inner->child[i].node,
+					    level - 1, &edge),
 		       "summary: room");
 	}
 }
@@ -98,6 +105,7 @@ static void check_node(struct walk *w, uintptr_t node, unsigned level,
 {
 	const struct vmset__alignment bytes = { .align = 1 };
 	const struct vmset__inner *inner = vmset__inner(node);
+	const struct vmset__scale scale = { inner->base, inner->node.shift };
 	unsigned count = inner->node.count;
 	uintptr_t edge;
 
@@ -107,30 +115,33 @@ static void check_node(struct walk *w, uintptr_t node, unsigned level,
 		return;
 	}
 	expect(w, count >= 1 && count <= INNER_SLOTS, "inner node: count");
+	for (unsigned i = 0; i < INNER_KEYS && !w->wrong; i++)
+		expect(w, inner->key[i] == (i + 1 < count ?
+			vmset__key(scale, inner->child[i].bound) :
+			VMSET__KEY_MAX), "inner node: key");
 	for (unsigned i = 0; i < count && !w->wrong; i++) {
-		uintptr_t bound = i + 1 < count ? inner->bound[i] : high;
+		const struct vmset__child *child = &inner->child[i];
+		uintptr_t bound = i + 1 < count ? child->bound : high;
 		struct vmset__summary sum;
 
 		expect(w, i + 1 == count || (bound > low && bound <= high),
 		       "inner node: bounds out of order");
-		expect(w, ((struct vmset__node *)inner->child[i])->count,
+		expect(w, ((struct vmset__node *)child->node)->count,
 		       "inner node: empty child");
-		check_node(w, inner->child[i], level - 1, low, bound);
+		check_node(w, child->node, level - 1, low, bound);
 		if (w->wrong)
 			return;
-		sum = vmset__summarise(inner->child[i], level - 1);
-		expect(w, inner->first[i] == sum.first, "summary: first");
-		expect(w, inner->last[i] == sum.last, "summary: last");
+		sum = vmset__summarise(child->node, level - 1);
+		expect(w, inner->sum[i].first == sum.first, "summary: first");
+		expect(w, inner->sum[i].last == sum.last, "summary: last");
 		edge = sum.first;
-		expect(w, inner->gap[i] == slow_room(&bytes, inner->child[i],
-						     level - 1, &edge),
+		expect(w, inner->sum[i].gap ==
+				  slow_room(&bytes, child->node, level - 1,
+					    &edge),
 		       "summary: gap");
 		check_rooms(w, inner, level, i);
 		low = bound;
 	}
-	for (unsigned i = count; i < INNER_SLOTS; i++)
-		expect(w, inner->bound[i] == UINTPTR_MAX,
-		       "inner node: unused bound not padded");
 }
 
 static size_t list_length(const struct vmset__list *list)

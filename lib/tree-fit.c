@@ -59,8 +59,8 @@ static uintptr_t leaf_room(const struct vmset__leaf *leaf,
 	uintptr_t room = 0;
 
 	for (unsigned i = 1; i < leaf->node.count; i++)
-		room = vmset__max(room, room_in(al, leaf->end[i - 1],
-						leaf->start[i]));
+		room = vmset__max(room, room_in(al, leaf->range[i - 1].end,
+						leaf->range[i].start));
 	return room;
 }
 
@@ -82,16 +82,16 @@ static uintptr_t child_room(const struct vmset__tree *tree, unsigned r,
 	if (rooms->valid & bit)
 		return inner->room[r][i];
 	if (level == 1) {
-		room = leaf_room(vmset__leaf(inner->child[i]), al);
+		room = leaf_room(vmset__leaf(inner->child[i].node), al);
 	} else {
-		child = vmset__inner(inner->child[i]);
+		child = vmset__inner(inner->child[i].node);
 		for (unsigned k = 0; k < child->node.count; k++) {
 			room = vmset__max(room, child_room(tree, r, child,
 							   level - 1, k));
 			if (k)
 				room = vmset__max(room, room_in(al,
-						child->last[k - 1],
-						child->first[k]));
+						child->sum[k - 1].last,
+						child->sum[k].first));
 		}
 	}
 	inner->room[r][i] = room;
@@ -147,10 +147,10 @@ static bool worth_a_visit(const struct search *s, struct vmset__inner *inner,
 {
 	const struct vmset__fit *fit = s->fit;
 
-	if (inner->gap[i] < fit->size)
+	if (inner->sum[i].gap < fit->size)
 		return false;
 	if (fit->align <= fit->grain ||
-	    inner->gap[i] - fit->size >= fit->align - 1)
+	    inner->sum[i].gap - fit->size >= fit->align - 1)
 		return true;
 	return child_room(s->tree, s->place, inner, level, i) >= fit->size;
 }
@@ -163,14 +163,12 @@ static unsigned below_window(const struct search *s, uintptr_t node,
 			     unsigned level, unsigned count)
 {
 	uintptr_t start = s->fit->window.start;
-	unsigned n;
 
 	if (s->edge > start)
 		return 0;
 	if (level)
-		return vmset__route(vmset__inner(node), count, start);
-	n = vmset__count_le(vmset__leaf(node)->end, LEAF_SLOTS, start);
-	return n < count ? n : count;
+		return vmset__route(vmset__inner(node), start);
+	return vmset__ends_by(vmset__leaf(node), count, start);
 }
 
 static bool search_up(struct search *s, uintptr_t node, unsigned level);
@@ -185,8 +183,6 @@ search_node(struct search *s, uintptr_t node, unsigned level, const bool up)
 {
 	struct vmset__inner *inner = vmset__inner(node);
 	struct vmset__leaf *leaf = vmset__leaf(node);
-	const uintptr_t *first = level ? inner->first : leaf->start;
-	const uintptr_t *last = level ? inner->last : leaf->end;
 	const struct vmset_range window = s->fit->window;
 	const size_t size = s->fit->size;
 	unsigned count = ((struct vmset__node *)node)->count;
@@ -196,8 +192,11 @@ search_node(struct search *s, uintptr_t node, unsigned level, const bool up)
 	for (unsigned n = up ? below_window(s, node, level, count) : 0;
 	     n < count; n++) {
 		unsigned i = up ? n : count - 1 - n;
-		uintptr_t near = up ? first[i] : last[i];
-		uintptr_t far = up ? last[i] : first[i];
+		uintptr_t first = level ? inner->sum[i].first :
+					  leaf->range[i].start;
+		uintptr_t last = level ? inner->sum[i].last :
+					 leaf->range[i].end;
+		uintptr_t near = up ? first : last, far = up ? last : first;
 
 		if (up ? far <= window.start : far >= window.end)
 			continue;
@@ -209,10 +208,10 @@ search_node(struct search *s, uintptr_t node, unsigned level, const bool up)
 		s->edge = near;
 		if (up ? near >= window.end : near <= window.start)
 			return false;
-		if (level && inner->gap[i] >= size &&
+		if (level && inner->sum[i].gap >= size &&
 		    worth_a_visit(s, inner, level, i) &&
-		    (up ? search_up(s, inner->child[i], level - 1) :
-			  search_down(s, inner->child[i], level - 1)))
+		    (up ? search_up(s, inner->child[i].node, level - 1) :
+			  search_down(s, inner->child[i].node, level - 1)))
 			return true;
 		edge = far;
 	}

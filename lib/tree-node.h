@@ -19,6 +19,7 @@
 #ifndef VMSET_TREE_NODE_H
 #define VMSET_TREE_NODE_H
 
+#include "range.h"
 #include "search.h"
 #include "shared.h"
 #include "tree.h"
@@ -26,13 +27,27 @@
 #define LEAF_SLOTS  VMSET_LEAF_SLOTS
 #define INNER_SLOTS VMSET_INNER_SLOTS
 
-#if LEAF_SLOTS < 4 || LEAF_SLOTS > 32 || (LEAF_SLOTS & (LEAF_SLOTS - 1)) != 0
-#error "VMSET_LEAF_SLOTS: 4, 8, 16 or 32"
+#if LEAF_SLOTS < 4 || LEAF_SLOTS > 32 || INNER_SLOTS < 4 || INNER_SLOTS > 32
+#error "VMSET_LEAF_SLOTS and VMSET_INNER_SLOTS: 4 to 32"
 #endif
-#if INNER_SLOTS < 4 || INNER_SLOTS > 32 || \
-	(INNER_SLOTS & (INNER_SLOTS - 1)) != 0
-#error "VMSET_INNER_SLOTS: 4, 8, 16 or 32"
-#endif
+
+#define LEAF_KEYS  VMSET__SEARCH_ROOM(LEAF_SLOTS)
+#define INNER_KEYS VMSET__SEARCH_ROOM(INNER_SLOTS)
+
+/*
+ * What orders the children of a node, or its entries, is an *end*: a bound, or the
+ * end of an entry.  A node has a short key for each of them, so that one cache
+ * line tells where to look: the distance of the end from the node's base,
+ * shifted right by its shift, and at most VMSET__KEY_MAX.
+ *
+ * An end whose key is less than that of an address is less than the address.
+ * Ends with the same key, and those at VMSET__KEY_MAX, have to be looked at.  So
+ * any base and any shift give right answers; good ones, fast answers.
+ */
+struct vmset__scale {
+	uintptr_t base;
+	uint32_t shift;
+};
 
 /* What only those need who have found an entry. */
 struct vmset__more {
@@ -41,14 +56,12 @@ struct vmset__more {
 	void *data;
 };
 
-/*
- * The fields of the entries.  Those that are searched have arrays of their own,
- * of whole cache lines.  Unused ends are ~0.
- */
+/* The fields of the entries, by what is looked at together. */
 struct vmset__leaf {
 	struct vmset__node node;
-	_Alignas(64) uintptr_t end[LEAF_SLOTS];
-	uintptr_t start[LEAF_SLOTS];
+	uintptr_t base;
+	_Alignas(16) uint16_t key[LEAF_KEYS];           /* unused: KEY_MAX */
+	struct vmset_range range[LEAF_SLOTS];
 	uint32_t flags[LEAF_SLOTS];
 	struct vmset__more more[LEAF_SLOTS];
 };
@@ -63,16 +76,18 @@ struct vmset__rooms {
 	uint32_t valid;                 /* bit i: room[r][i] is right */
 };
 
+struct vmset__child {
+	uintptr_t bound;                /* the last one's is ~0 */
+	uintptr_t node;                 /* of the level below */
+};
+
 struct vmset__inner {
 	struct vmset__node node;
-	/* Beside the node's head, since every change looks at them. */
+	uintptr_t base;
+	_Alignas(16) uint16_t key[INNER_KEYS];  /* from the last child on: KEY_MAX */
+	struct vmset__child child[INNER_SLOTS];
 	struct vmset__rooms rooms[VMSET_TREE_ALIGNMENTS];
-	_Alignas(64) uintptr_t bound[INNER_SLOTS];      /* unused: ~0 */
-	uintptr_t child[INNER_SLOTS];   /* nodes of the level below */
-	/* Summaries: first start, last end, and largest gap between, in child i. */
-	uintptr_t first[INNER_SLOTS];
-	uintptr_t last[INNER_SLOTS];
-	uintptr_t gap[INNER_SLOTS];
+	struct vmset__summary sum[INNER_SLOTS];         /* of child i */
 	uintptr_t room[VMSET_TREE_ALIGNMENTS][INNER_SLOTS];
 };
 
@@ -109,25 +124,94 @@ static inline enum vmset__class vmset__class_of(unsigned level)
 	return level ? VMSET__INNER : VMSET__LEAF;
 }
 
-/* How many of the ascending keys are at most addr; slots is that of a node. */
-static inline unsigned vmset__count_le(const uintptr_t *keys, unsigned slots,
-				       uintptr_t addr)
+/* Without a branch: its outcome would be known late, when the node is. */
+static inline uint16_t vmset__key(struct vmset__scale scale, uintptr_t addr)
 {
-	return slots == VMSET__SEARCH_KEYS ?
-		       vmset__search(keys, addr) :
-		       vmset__search_plain(keys, slots, addr);
+	uintptr_t above = -(uintptr_t)(addr >= scale.base);
+	uintptr_t key = ((addr - scale.base) & above) >> scale.shift;
+
+	return (uint16_t)vmset__min(key, VMSET__KEY_MAX);
+}
+
+/* A function with constant arguments: what it does for others costs nothing. */
+#define SPECIALIZED static inline __attribute__((always_inline))
+
+/* How many entries of a leaf, which has count, end at addr or below. */
+SPECIALIZED unsigned vmset__ends_by_way(const struct vmset__leaf *leaf,
+					unsigned count, uintptr_t addr,
+					vmset__keys_below_fn *keys_below)
+{
+	const struct vmset__scale scale = {
+		vmset__load(&leaf->base), vmset__load(&leaf->node.shift),
+	};
+	unsigned i = keys_below(leaf->key, LEAF_KEYS, vmset__key(scale, addr));
+
+	while (i < count && vmset__load(&leaf->range[i].end) <= addr)
+		i++;
+	return i < count ? i : count;
+}
+
+static inline unsigned vmset__ends_by(const struct vmset__leaf *leaf,
+				      unsigned count, uintptr_t addr)
+{
+	return vmset__ends_by_way(leaf, count, addr, vmset__keys_below);
+}
+
+/* From child i on, where the key of its bound was not enough to tell. */
+static inline unsigned vmset__route_on(const struct vmset__inner *inner,
+				       unsigned i, uintptr_t addr)
+{
+	const unsigned last = vmset__load(&inner->node.count) - 1;
+
+	while (i < last && vmset__load(&inner->child[i].bound) <= addr)
+		i++;
+	return i;
 }
 
 /*
  * The child of an inner node in which to look for the lowest end > addr.  An
  * address without one in any child goes to the last.
  */
-static inline unsigned vmset__route(const struct vmset__inner *inner,
-				    unsigned count, uintptr_t addr)
+SPECIALIZED unsigned vmset__route_way(const struct vmset__inner *inner,
+				      uintptr_t addr,
+				      vmset__keys_below_fn *keys_below)
 {
-	unsigned i = vmset__count_le(inner->bound, INNER_SLOTS, addr);
+	const struct vmset__scale scale = {
+		vmset__load(&inner->base), vmset__load(&inner->node.shift),
+	};
+	unsigned i = keys_below(inner->key, INNER_KEYS,
+				vmset__key(scale, addr));
 
-	return i < count ? i : count - 1;
+	/* As the last key is KEY_MAX, i is a child. */
+	if (__builtin_expect(vmset__load(&inner->child[i].bound) <= addr, 0))
+		i = vmset__route_on(inner, i, addr);
+	return i;
+}
+
+static inline unsigned vmset__route(const struct vmset__inner *inner,
+				    uintptr_t addr)
+{
+	return vmset__route_way(inner, addr, vmset__keys_below);
+}
+
+static inline bool vmset__overtaken(const struct vmset__tree *tree,
+				    uintptr_t epoch)
+{
+	vmset__fence_acquire();
+	return vmset__load(&tree->slab.epoch) - epoch >= 2;
+}
+
+static inline void vmset__read_entry(const struct vmset__leaf *leaf, unsigned i,
+				     struct vmset_area *entry)
+{
+	*entry = (struct vmset_area){
+		.start = vmset__load(&leaf->range[i].start),
+		.end = vmset__load(&leaf->range[i].end),
+		.flags = vmset__load(&leaf->flags[i]),
+		.backend = vmset__load(&leaf->more[i].backend),
+		.offset = vmset__load(&leaf->more[i].offset),
+		.data = vmset__load(&leaf->more[i].data),
+	};
 }
 
 /*
@@ -136,6 +220,10 @@ static inline unsigned vmset__route(const struct vmset__inner *inner,
  */
 void vmset__cursor_route(struct vmset__cursor *cursor,
 			 const struct vmset__tree *tree, uintptr_t addr);
+
+/* As vmset__tree_read without skip, for a reader that loaded the epoch before. */
+bool vmset__tree_read_since(const struct vmset__tree *tree, uintptr_t epoch,
+			    uintptr_t addr, struct vmset_area *entry);
 
 /* Of what is below a node; the node is not empty. */
 struct vmset__summary vmset__summarise(uintptr_t node, unsigned level);

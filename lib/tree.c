@@ -69,25 +69,6 @@ uintptr_t vmset__tree_read_moment(const struct vmset__tree *tree)
 	return read_version(tree).number;
 }
 
-static bool overtaken(const struct vmset__tree *tree, uintptr_t epoch)
-{
-	vmset__fence_acquire();
-	return vmset__load(&tree->slab.epoch) - epoch >= 2;
-}
-
-static void read_entry(const struct vmset__leaf *leaf, unsigned i,
-		       struct vmset_area *entry)
-{
-	*entry = (struct vmset_area){
-		.start = vmset__load(&leaf->start[i]),
-		.end = vmset__load(&leaf->end[i]),
-		.flags = vmset__load(&leaf->flags[i]),
-		.backend = vmset__load(&leaf->more[i].backend),
-		.offset = vmset__load(&leaf->more[i].offset),
-		.data = vmset__load(&leaf->more[i].data),
-	};
-}
-
 /* What a reader is after: up to max entries in a row, but not those to skip. */
 struct quest {
 	vmset__skip_fn *skip;
@@ -100,8 +81,34 @@ enum outcome { FOUND, NONE, GO_ON, OVERTAKEN };
 /* From addr on up, those with end > addr; or down, those with end <= addr. */
 enum way { UP, DOWN };
 
-/* A function with a constant way: what it does for the other one costs nothing. */
-#define SPECIALIZED static inline __attribute__((always_inline))
+/*
+ * The leaf to which addr leads, or NULL if the reader was overtaken.  *beside
+ * becomes what divides the leaf from the next on the way, and stays as it is if
+ * none follows.
+ */
+SPECIALIZED const struct vmset__leaf *descend(const struct vmset__tree *tree,
+					      uintptr_t epoch, enum way way,
+					      uintptr_t addr,
+					      uintptr_t *beside)
+{
+	uintptr_t root = vmset__load_acquire(&tree->root);
+	uintptr_t node = vmset__root_node(root);
+
+	for (unsigned level = vmset__root_level(root); level; level--) {
+		const struct vmset__inner *inner = vmset__inner(node);
+		unsigned count, i;
+
+		if (vmset__overtaken(tree, epoch))
+			return NULL;
+		i = vmset__route(inner, addr);
+		count = vmset__load(&inner->node.count);
+		if (way == UP ? i + 1 < count : i > 0)
+			*beside = vmset__load(
+				&inner->child[i - (way == DOWN)].bound);
+		node = vmset__load_acquire(&inner->child[i].node);
+	}
+	return vmset__overtaken(tree, epoch) ? NULL : vmset__leaf(node);
+}
 
 /*
  * Look in the leaf to which *addr leads.  GO_ON: there is nothing, but there
@@ -111,54 +118,39 @@ SPECIALIZED enum outcome read_leaf(const struct vmset__tree *tree,
 				   uintptr_t epoch, enum way way,
 				   uintptr_t *addr, struct quest *quest)
 {
-	uintptr_t root = vmset__load_acquire(&tree->root);
-	uintptr_t node = vmset__root_node(root), beside = *addr;
 	uintptr_t route = way == UP ? *addr : vmset__sub_sat(*addr, 1);
-	bool last = true;
-	const struct vmset__leaf *leaf;
+	uintptr_t beside = *addr;
+	const struct vmset__leaf *leaf = descend(tree, epoch, way, route,
+						 &beside);
 	unsigned count, i;
 	size_t n;
 
-	for (unsigned level = vmset__root_level(root); level; level--) {
-		const struct vmset__inner *inner;
-
-		if (overtaken(tree, epoch))
-			return OVERTAKEN;
-		inner = vmset__inner(node);
-		count = vmset__load(&inner->node.count);
-		i = vmset__route(inner, count, route);
-		if (way == UP ? i + 1 < count : i > 0) {
-			beside = vmset__load(&inner->bound[i - (way == DOWN)]);
-			last = false;
-		}
-		node = vmset__load_acquire(&inner->child[i]);
-	}
-	if (overtaken(tree, epoch))
+	if (!leaf)
 		return OVERTAKEN;
-	leaf = vmset__leaf(node);
 	count = vmset__load(&leaf->node.count);
-	i = vmset__count_le(leaf->end, LEAF_SLOTS, *addr);
-	if (way == DOWN)
-		i = (i < count ? i : count) - 1;
+	i = vmset__ends_by(leaf, count, *addr) - (way == DOWN);
 	/* Down from the first, i wraps: that is no entry either. */
 	for (n = 0; i < count && n < quest->max; i += way == UP ? 1 : -1u) {
-		read_entry(leaf, i, &quest->entries[n]);
+		vmset__read_entry(leaf, i, &quest->entries[n]);
 		n += !quest->skip || !quest->skip(&quest->entries[n]);
 	}
 	quest->n = n;
-	if (overtaken(tree, epoch))
+	if (vmset__overtaken(tree, epoch))
 		return OVERTAKEN;
 	if (n)
 		return FOUND;
+	if (beside == *addr)
+		return NONE;
 	*addr = beside;
-	return last ? NONE : GO_ON;
+	return GO_ON;
 }
 
-SPECIALIZED size_t read_entries(const struct vmset__tree *tree, enum way way,
-				uintptr_t addr, struct quest *quest)
+/* Beginning in an epoch that was loaded. */
+SPECIALIZED size_t read_since(const struct vmset__tree *tree, uintptr_t epoch,
+			      enum way way, uintptr_t addr,
+			      struct quest *quest)
 {
-	for (;;) {
-		uintptr_t epoch = vmset__load_acquire(&tree->slab.epoch);
+	for (;; epoch = vmset__load_acquire(&tree->slab.epoch)) {
 		uintptr_t from = addr;
 		enum outcome outcome = read_leaf(tree, epoch, way, &from,
 						 quest);
@@ -179,12 +171,27 @@ SPECIALIZED size_t read_entries(const struct vmset__tree *tree, enum way way,
 	}
 }
 
+SPECIALIZED size_t read_entries(const struct vmset__tree *tree, enum way way,
+				uintptr_t addr, struct quest *quest)
+{
+	return read_since(tree, vmset__load_acquire(&tree->slab.epoch), way,
+			  addr, quest);
+}
+
 bool vmset__tree_read(const struct vmset__tree *tree, uintptr_t addr,
 		      vmset__skip_fn *skip, struct vmset_area *entry)
 {
 	struct quest quest = { .skip = skip, .entries = entry, .max = 1 };
 
 	return read_entries(tree, UP, addr, &quest);
+}
+
+bool vmset__tree_read_since(const struct vmset__tree *tree, uintptr_t epoch,
+			    uintptr_t addr, struct vmset_area *entry)
+{
+	struct quest quest = { .entries = entry, .max = 1 };
+
+	return read_since(tree, epoch, UP, addr, &quest);
 }
 
 bool vmset__tree_read_below(const struct vmset__tree *tree, uintptr_t addr,
@@ -214,16 +221,15 @@ void vmset__cursor_route(struct vmset__cursor *cursor,
 	cursor->level = vmset__root_level(tree->root);
 	for (unsigned level = cursor->level; level; level--) {
 		struct vmset__inner *inner = vmset__inner(node);
-		unsigned i = vmset__route(inner, inner->node.count, addr);
+		unsigned i = vmset__route(inner, addr);
 
 		cursor->path[level].node = inner;
 		cursor->path[level].at = i;
-		node = inner->child[i];
+		node = inner->child[i].node;
 	}
 	cursor->leaf = vmset__leaf(node);
-	cursor->at = vmset__count_le(cursor->leaf->end, LEAF_SLOTS, addr);
-	if (cursor->at > cursor->leaf->node.count)
-		cursor->at = cursor->leaf->node.count;
+	cursor->at = vmset__ends_by(cursor->leaf, cursor->leaf->node.count,
+				    addr);
 	cursor->moved = false;
 }
 
@@ -238,11 +244,11 @@ static void to_next_leaf(struct vmset__cursor *cursor)
 		level++;
 	if (level > cursor->level)
 		return;
-	node = cursor->path[level].node->child[++cursor->path[level].at];
+	node = cursor->path[level].node->child[++cursor->path[level].at].node;
 	while (--level) {
 		cursor->path[level].node = vmset__inner(node);
 		cursor->path[level].at = 0;
-		node = vmset__inner(node)->child[0];
+		node = vmset__inner(node)->child[0].node;
 	}
 	cursor->leaf = vmset__leaf(node);
 	cursor->at = 0;
@@ -262,7 +268,7 @@ bool vmset__cursor_get(const struct vmset__cursor *cursor,
 {
 	if (cursor->at >= cursor->leaf->node.count)
 		return false;
-	read_entry(cursor->leaf, cursor->at, entry);
+	vmset__read_entry(cursor->leaf, cursor->at, entry);
 	return true;
 }
 

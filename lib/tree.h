@@ -19,14 +19,16 @@
 #include "vmset.h"
 
 /*
- * Entries in a leaf and children of an inner node: powers of two from 4 to 32.
- * Tiny nodes make deep trees in small tests.
+ * Entries in a leaf and children of an inner node: from 4 to 32.  With 31 a node
+ * takes an odd number of cache lines.  With an even one the heads of all nodes
+ * would share a part of the cache, and push each other out of it.  Tiny nodes
+ * make deep trees in small tests.
  */
 #ifndef VMSET_LEAF_SLOTS
-#define VMSET_LEAF_SLOTS 32
+#define VMSET_LEAF_SLOTS 31
 #endif
 #ifndef VMSET_INNER_SLOTS
-#define VMSET_INNER_SLOTS 32
+#define VMSET_INNER_SLOTS 31
 #endif
 
 /* More levels than any tree gets, whose nodes split into halves. */

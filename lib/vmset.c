@@ -21,6 +21,7 @@
 #include "range.h"
 #include "reservation.h"
 #include "stats.h"
+#include "tree-find.h"
 #include "verify.h"
 
 /* ---- arguments ---- */
@@ -747,16 +748,12 @@ int vmset_next(const struct vmset *set, uintptr_t addr,
 int vmset_find(const struct vmset *set, uintptr_t addr,
 	       struct vmset_area *area)
 {
-	struct vmset_area entry;
+	struct vmset_area ignored;
 
 	if (!set)
 		return -EINVAL;
-	if (!vmset__tree_read(&set->tree, addr, NULL, &entry) ||
-	    entry.start > addr || vmset__is_hidden(&entry))
-		return -ENOENT;
-	if (area)
-		*area = entry;
-	return 0;
+	return vmset__tree_find(&set->tree, addr, area ? area : &ignored) ?
+		       0 : -ENOENT;
 }
 
 int vmset_iter_init(struct vmset_iter *iter, const struct vmset *set,

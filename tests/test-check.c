@@ -75,55 +75,66 @@ static void no_entries(const struct place *p)
 
 static void unused_end(const struct place *p)
 {
-	p->leaf->end[--p->leaf->node.count] = 1;
+	p->leaf->key[--p->leaf->node.count] = 1;
 }
 
 static void empty_entry(const struct place *p)
 {
-	p->leaf->start[p->at] = p->leaf->end[p->at];
+	p->leaf->range[p->at].start = p->leaf->range[p->at].end;
 }
 
 static void overlap(const struct place *p)
 {
 	assert_that(p->leaf->node.count > 1);
-	p->leaf->start[1] = p->leaf->end[0] - 1;
+	p->leaf->range[1].start = p->leaf->range[0].end - 1;
 }
 
 static void below_bounds(const struct place *p)
 {
-	p->leaf->start[p->at] = START - 1;
+	p->leaf->range[p->at].start = START - 1;
 }
 
 static void above_bounds(const struct place *p)
 {
-	p->leaf->end[p->at] = END + 1;
+	p->leaf->range[p->at].end = END + 1;
 }
 
 static struct vmset__leaf *child(const struct place *p, unsigned int i)
 {
 	assert_that(p->inner->node.count > 2);
-	return vmset__leaf(p->inner->child[i]);
+	return vmset__leaf(p->inner->child[i].node);
+}
+
+/* With its key, so that nothing but the bound is wrong. */
+static void set_bound(const struct place *p, unsigned int i, uintptr_t bound)
+{
+	const struct vmset__scale scale = {
+		p->inner->base, p->inner->node.shift,
+	};
+
+	p->inner->child[i].bound = bound;
+	p->inner->key[i] = vmset__key(scale, bound);
 }
 
 static void bound_above_entry(const struct place *p)
 {
-	p->inner->bound[0] = child(p, 1)->end[0];
+	set_bound(p, 0, child(p, 1)->range[0].end);
 }
 
 static void bound_below_entry(const struct place *p)
 {
-	p->inner->bound[0] = child(p, 0)->end[0];
+	set_bound(p, 0, child(p, 0)->range[0].end);
 }
 
 static void equal_bounds(const struct place *p)
 {
 	assert_that(p->inner->node.count > 2);
-	p->inner->bound[1] = p->inner->bound[0];
+	set_bound(p, 1, p->inner->child[0].bound);
 }
 
 static void bound_above_all(const struct place *p)
 {
-	p->inner->bound[0] = UINTPTR_MAX - 1;
+	set_bound(p, 0, UINTPTR_MAX - 1);
 }
 
 static void too_many_children(const struct place *p)
@@ -145,19 +156,35 @@ static void unused_bound(const struct place *p)
 	p->set->tree.root = vmset__root(p->inner, 1);
 }
 
+static void wrong_key_of_entry(const struct place *p)
+{
+	p->leaf->key[p->at] ^= 1;
+}
+
+static void wrong_key_of_bound(const struct place *p)
+{
+	p->inner->key[0] ^= 1;
+}
+
+static void wrong_scale(const struct place *p)
+{
+	p->leaf->node.shift++;
+	p->leaf->base -= 8;
+}
+
 static void wrong_first(const struct place *p)
 {
-	p->inner->first[0]++;
+	p->inner->sum[0].first++;
 }
 
 static void wrong_last(const struct place *p)
 {
-	p->inner->last[0]++;
+	p->inner->sum[0].last++;
 }
 
 static void wrong_gap(const struct place *p)
 {
-	p->inner->gap[0]++;
+	p->inner->sum[0].gap++;
 }
 
 static void wrong_room(const struct place *p)
@@ -204,12 +231,16 @@ static void no_area_before(const struct place *p)
 
 static void area_begins_later(const struct place *p)
 {
-	p->leaf->start[p->at]++;
+	p->leaf->range[p->at].start++;
 }
 
 static void area_ends_earlier(const struct place *p)
 {
-	p->leaf->end[p->at]--;
+	const struct vmset__scale scale = {
+		p->leaf->base, p->leaf->node.shift,
+	};
+
+	p->leaf->key[p->at] = vmset__key(scale, --p->leaf->range[p->at].end);
 }
 
 static void equal_neighbours(const struct place *p)
@@ -237,7 +268,10 @@ static const struct {
 	{ MIDDLE, bound_above_all, "inner node: bounds out of order" },
 	{ MIDDLE, too_many_children, "inner node: count" },
 	{ MIDDLE, no_children, "inner node: count" },
-	{ MIDDLE, unused_bound, "inner node: unused bound not padded" },
+	{ MIDDLE, unused_bound, "inner node: key" },
+	{ MIDDLE, wrong_key_of_entry, "leaf: key" },
+	{ MIDDLE, wrong_scale, "leaf: key" },
+	{ MIDDLE, wrong_key_of_bound, "inner node: key" },
 	{ MIDDLE, wrong_first, "summary: first" },
 	{ MIDDLE, wrong_last, "summary: last" },
 	{ MIDDLE, wrong_gap, "summary: gap" },
