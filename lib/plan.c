@@ -40,33 +40,39 @@ bool vmset__can_join(const struct vmset_area *a, const struct vmset_area *b)
 	       vmset__offset_at(a, a->end) == b->offset;
 }
 
-static void emit(struct vmset__plan *plan, const struct vmset_area *entry)
+/* Take in what was put at the end of fresh. */
+static void emitted(struct vmset__plan *plan)
 {
 	struct vmset_area *at = &plan->fresh[plan->fresh_n];
 
-	if (plan->merge && plan->fresh_n && vmset__can_join(at - 1, entry)) {
-		at[-1].end = entry->end;
-		return;
-	}
-	*at = *entry;
-	plan->fresh_n++;
+	if (plan->merge && plan->fresh_n && vmset__can_join(at - 1, at))
+		at[-1].end = at->end;
+	else
+		plan->fresh_n++;
+}
+
+static void emit(struct vmset__plan *plan, const struct vmset_area *entry)
+{
+	plan->fresh[plan->fresh_n] = *entry;
+	emitted(plan);
 }
 
 /* The part of the entry that is in the range, if any, with flags. */
 static void emit_part(struct vmset__plan *plan, const struct vmset_area *entry,
 		      struct vmset_range range, uint32_t flags)
 {
-	struct vmset_area part = *entry;
+	struct vmset_area *part = &plan->fresh[plan->fresh_n];
 
 	range = vmset__range_clip(vmset__entry_range(entry), range);
 	if (vmset__range_is_empty(range))
 		return;
-	part.start = range.start;
-	part.end = range.end;
+	*part = *entry;
+	part->start = range.start;
+	part->end = range.end;
 	if (vmset__is_area(entry))
-		part.offset = vmset__offset_at(entry, range.start);
-	part.flags = flags;
-	emit(plan, &part);
+		part->offset = vmset__offset_at(entry, range.start);
+	part->flags = flags;
+	emitted(plan);
 }
 
 /*
@@ -341,18 +347,21 @@ static void protect_steps(struct vmset__plan *plan, struct vmset_range range)
 
 /* ---- the operations ---- */
 
-/* Whether a part of an entry of this kind is in the range. */
-static bool meets(const struct vmset__plan *plan, struct vmset_range range,
-		  enum vmset__kind kind)
+#define KIND(kind) (1u << (kind))
+
+/* Of what kinds the entries are that have a part in the range. */
+static unsigned kinds_in(const struct vmset__plan *plan,
+			 struct vmset_range range)
 {
+	unsigned kinds = 0;
+
 	for (size_t i = 0; i < plan->old_n; i++) {
 		const struct vmset_area *old = &plan->old[i];
 
-		if (vmset__kind(old) == kind &&
-		    vmset__range_overlaps(vmset__entry_range(old), range))
-			return true;
+		if (vmset__range_overlaps(vmset__entry_range(old), range))
+			kinds |= KIND(vmset__kind(old));
 	}
-	return false;
+	return kinds;
 }
 
 int vmset__plan_map(struct vmset__plan *plan, const struct vmset_area *area,
@@ -362,14 +371,13 @@ int vmset__plan_map(struct vmset__plan *plan, const struct vmset_area *area,
 	struct vmset_range all = { range.start - guard_before,
 				   range.end + guard_after };
 	uint32_t promises = vmset__promises(area->backend);
+	unsigned kinds = kinds_in(plan, all);
 	struct vmset_area inside[3];
 	size_t n = 0;
 
-	if (meets(plan, all, VMSET__LOST))
+	if (kinds & KIND(VMSET__LOST))
 		return -ENOTRECOVERABLE;
-	if (!replace && (meets(plan, all, VMSET__AREA) ||
-			 meets(plan, all, VMSET__GUARD_BEFORE) ||
-			 meets(plan, all, VMSET__GUARD_AFTER)))
+	if (kinds && !replace)
 		return -EEXIST;
 	if (guard_before)
 		inside[n++] = (struct vmset_area){
@@ -401,12 +409,13 @@ void vmset__plan_unmap(struct vmset__plan *plan, struct vmset_range range)
 
 int vmset__plan_protect(struct vmset__plan *plan, struct vmset_range range)
 {
+	unsigned kinds = kinds_in(plan, range);
 	size_t changing = 0;
 
 	plan->steps_n = 0;
-	if (meets(plan, range, VMSET__LOST))
+	if (kinds & KIND(VMSET__LOST))
 		return -ENOTRECOVERABLE;
-	if (!meets(plan, range, VMSET__AREA))
+	if (!(kinds & KIND(VMSET__AREA)))
 		return -ENOENT;
 	for (size_t i = 0; i < plan->old_n; i++) {
 		if (!changes(plan, i))

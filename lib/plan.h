@@ -32,7 +32,7 @@ struct vmset__step {
 struct vmset__plan {
 	/*
 	 * In: every entry that meets or touches the range of the operation, in
-	 * order, and for each of them the flags that it shall have.
+	 * order, and, to protect, the flags that each of them shall have.
 	 */
 	struct vmset_area *old;
 	uint32_t *flags;

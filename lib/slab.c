@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The slab: chunks from mmap, carved into nodes of two classes, and the three
- * lists through which a dropped node comes back into use.
+ * The slab: chunks from mmap, carved into nodes of two classes, the three lists
+ * through which a dropped node comes back into use, and chunks that give their
+ * pages back.
  */
 #include "slab.h"
 
@@ -19,10 +20,25 @@
 #define REST_MIN   2
 #define REST_MAX   64
 
+/*
+ * Chunks are looked at when so many more nodes of a class are idle than after the
+ * last look: some, and a part of all.
+ */
+#define TIDY_MIN   128
+#define TIDY_SHARE 8
+
 struct vmset__chunk {
 	struct vmset__chunk *next;
 	size_t size;
+	size_t nodes;                   /* carved from it */
+	size_t idle;                    /* of them: only while they are counted */
+	bool pinned;                    /* has the caller's object in it */
 };
+
+static size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
 
 static size_t round_up(size_t n, size_t align)
 {
@@ -133,8 +149,22 @@ static bool rested_enough(const struct vmset__pool *pool)
 	return pool->resting.n + pool->cooling.n >= 2 * least;
 }
 
+static char *first_node(struct vmset__chunk *chunk)
+{
+	return (char *)chunk + round_up(sizeof *chunk, NODE_ALIGN);
+}
+
+/* Carve the next nodes of the pool from a chunk. */
+static void carve_from(struct vmset__pool *pool, struct vmset__chunk *chunk)
+{
+	chunk->next = pool->chunks;
+	pool->chunks = chunk;
+	pool->bump = first_node(chunk);
+	pool->bump_end = (char *)chunk + chunk->size;
+}
+
 /* Map a chunk for more nodes; a larger one where there are many already. */
-static bool grow(struct vmset__slab *slab)
+static bool grow(struct vmset__slab *slab, struct vmset__pool *pool)
 {
 	size_t size = slab->mapped / 16;
 	struct vmset__chunk *chunk;
@@ -143,49 +173,65 @@ static bool grow(struct vmset__slab *slab)
 		size = CHUNK_MIN;
 	if (size > CHUNK_MAX / 8)
 		size = CHUNK_MAX;
-	size = round_up(size, (size_t)sysconf(_SC_PAGESIZE));
+	size = round_up(size, page_size());
 	chunk = map_chunk(size);
 	if (!chunk)
 		return false;
-	*chunk = (struct vmset__chunk){ slab->chunks, size };
-	slab->chunks = chunk;
+	*chunk = (struct vmset__chunk){ .size = size };
+	carve_from(pool, chunk);
 	slab->mapped += size;
-	slab->bump = (char *)chunk + round_up(sizeof *chunk, NODE_ALIGN);
-	slab->bump_end = (char *)chunk + size;
 	return true;
 }
 
-static struct vmset__node *carve(struct vmset__slab *slab,
-				 struct vmset__pool *pool)
+/* Have a chunk to carve, of those that are empty or a new one. */
+static bool get_chunk(struct vmset__slab *slab, struct vmset__pool *pool)
 {
-	struct vmset__node *node = (struct vmset__node *)(void *)slab->bump;
+	struct vmset__chunk *chunk = pool->empty;
 
-	if ((size_t)(slab->bump_end - slab->bump) < pool->node_size)
+	if (!chunk)
+		return grow(slab, pool);
+	pool->empty = chunk->next;
+	slab->given_back -= chunk->size;
+	carve_from(pool, chunk);
+	return true;
+}
+
+static struct vmset__node *carve(struct vmset__pool *pool)
+{
+	struct vmset__node *node = (struct vmset__node *)(void *)pool->bump;
+	struct vmset__chunk *chunk = pool->chunks;
+
+	if ((size_t)(pool->bump_end - pool->bump) < pool->node_size)
 		return NULL;
-	slab->bump += pool->node_size;
+	node->lines = (uint16_t)((size_t)(pool->bump - (char *)chunk) /
+				 NODE_ALIGN);
+	pool->bump += pool->node_size;
 	pool->total++;
+	chunk->nodes++;
 	return node;
 }
 
 void *vmset__slab_init(struct vmset__slab *slab, size_t object_size,
 		       const size_t node_size[VMSET__CLASSES])
 {
+	struct vmset__pool *pool = &slab->pool[VMSET__LEAF];
 	char *object;
 
 	*slab = (struct vmset__slab){ 0 };
-	for (int c = 0; c < VMSET__CLASSES; c++)
+	for (int c = 0; c < VMSET__CLASSES; c++) {
 		slab->pool[c].node_size = round_up(node_size[c], NODE_ALIGN);
-	if (!grow(slab))
+		slab->pool[c].tidy_at = TIDY_MIN;
+	}
+	if (!grow(slab, pool))
 		return NULL;
-	object = slab->bump;
-	slab->bump += round_up(object_size, NODE_ALIGN);
+	pool->chunks->pinned = true;
+	object = pool->bump;
+	pool->bump += round_up(object_size, NODE_ALIGN);
 	return object;
 }
 
-void vmset__slab_fini(struct vmset__slab *slab)
+static void unmap_chunks(struct vmset__chunk *chunk)
 {
-	struct vmset__chunk *chunk = slab->chunks;
-
 	while (chunk) {
 		struct vmset__chunk *next = chunk->next;
 
@@ -193,6 +239,103 @@ void vmset__slab_fini(struct vmset__slab *slab)
 		chunk = next;
 	}
 }
+
+void vmset__slab_fini(struct vmset__slab *slab)
+{
+	for (int c = 0; c < VMSET__CLASSES; c++) {
+		unmap_chunks(slab->pool[c].empty);
+		unmap_chunks(slab->pool[c].chunks);
+	}
+}
+
+/* ---- giving back ---- */
+
+static struct vmset__chunk *chunk_of(struct vmset__node *node)
+{
+	return (struct vmset__chunk *)(void *)((char *)node -
+					       node->lines * NODE_ALIGN);
+}
+
+static bool is_empty(const struct vmset__chunk *chunk)
+{
+	return chunk->idle == chunk->nodes && chunk->nodes && !chunk->pinned;
+}
+
+/* Count the free nodes of each chunk.  false: none is empty. */
+static bool count_idle(struct vmset__pool *pool)
+{
+	struct vmset__chunk *chunk;
+	struct vmset__node *node;
+	bool found = false;
+
+	for (chunk = pool->chunks; chunk; chunk = chunk->next)
+		chunk->idle = 0;
+	for (node = pool->free.head; node; node = node->link)
+		chunk_of(node)->idle++;
+	for (chunk = pool->chunks; chunk; chunk = chunk->next)
+		found |= is_empty(chunk);
+	return found;
+}
+
+/* The nodes of empty chunks are free no more: they will be carved again. */
+static void forget_nodes(struct vmset__pool *pool)
+{
+	struct vmset__list kept = { 0 };
+	struct vmset__node *node;
+
+	while ((node = pop(&pool->free)))
+		if (!is_empty(chunk_of(node)))
+			push(&kept, node);
+	pool->free = kept;
+}
+
+/* All but the page with the head. */
+static void drop_pages(struct vmset__chunk *chunk)
+{
+	size_t page = page_size();
+
+	madvise((char *)chunk + page, chunk->size - page, MADV_DONTNEED);
+}
+
+static void empty_chunks(struct vmset__slab *slab, struct vmset__pool *pool)
+{
+	struct vmset__chunk **link = &pool->chunks, *chunk;
+
+	while ((chunk = *link)) {
+		if (!is_empty(chunk)) {
+			link = &chunk->next;
+			continue;
+		}
+		if (chunk == pool->chunks)
+			pool->bump = pool->bump_end = NULL;
+		*link = chunk->next;
+		chunk->next = pool->empty;
+		pool->empty = chunk;
+		pool->total -= chunk->nodes;
+		chunk->nodes = 0;
+		slab->given_back += chunk->size;
+		drop_pages(chunk);
+	}
+}
+
+void vmset__slab_give_back(struct vmset__slab *slab)
+{
+	/* So that all that is idle is free. */
+	advance(slab);
+	advance(slab);
+	for (int c = 0; c < VMSET__CLASSES; c++) {
+		struct vmset__pool *pool = &slab->pool[c];
+
+		if (pool->free.n >= pool->tidy_at && count_idle(pool)) {
+			forget_nodes(pool);
+			empty_chunks(slab, pool);
+		}
+		pool->tidy_at = pool->free.n + TIDY_MIN +
+				pool->total / TIDY_SHARE;
+	}
+}
+
+/* ---- nodes ---- */
 
 struct vmset__node *vmset__slab_alloc(struct vmset__slab *slab,
 				      enum vmset__class class, bool urgent)
@@ -204,9 +347,9 @@ struct vmset__node *vmset__slab_alloc(struct vmset__slab *slab,
 		wake(slab, pool);
 	node = pop(&pool->free);
 	if (!node)
-		node = carve(slab, pool);
-	if (!node && grow(slab))
-		node = carve(slab, pool);
+		node = carve(pool);
+	if (!node && get_chunk(slab, pool))
+		node = carve(pool);
 	if (!node) {
 		wake(slab, pool);
 		node = pop(&pool->free);

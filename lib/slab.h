@@ -14,6 +14,11 @@
  * A reader notes the epoch before its first look at the tree.  As long as the
  * epoch has moved by less than two, no node that it could reach has been used
  * again, and what it read holds.  Else it forgets what it read and starts again.
+ *
+ * Chunks are of one class, and grow with the set.  When many nodes are idle, the
+ * chunks that hold no others give their pages back to the kernel.  Their
+ * mappings stay: a reader that is late finds zeroes there, and then that it is
+ * late.
  */
 #ifndef VMSET_SLAB_H
 #define VMSET_SLAB_H
@@ -28,7 +33,8 @@ struct vmset__node {
 	struct vmset__node *made;       /* next of those a change made */
 	/* The tree's; readers load them. */
 	uint32_t count;                 /* entries or children */
-	uint32_t shift;                 /* of its keys */
+	uint16_t shift;                 /* of its keys */
+	uint16_t lines;                 /* the slab's: from its chunk's head */
 };
 
 enum vmset__class { VMSET__LEAF, VMSET__INNER, VMSET__CLASSES };
@@ -43,14 +49,17 @@ struct vmset__pool {
 	struct vmset__list cooling, resting, free;
 	struct vmset__list kept;        /* for the case that memory is out */
 	size_t total;                   /* nodes carved, wherever they are */
+	size_t tidy_at;                 /* so many idle ones are worth a look */
+	struct vmset__chunk *chunks;    /* the first is being carved */
+	struct vmset__chunk *empty;     /* have given their pages back */
+	char *bump, *bump_end;          /* not yet carved */
 };
 
 struct vmset__slab {
 	uintptr_t epoch;
 	struct vmset__pool pool[VMSET__CLASSES];
-	struct vmset__chunk *chunks;
-	char *bump, *bump_end;          /* not yet carved */
 	size_t mapped;                  /* bytes of all chunks */
+	size_t given_back;              /* of them */
 };
 
 /*
@@ -91,6 +100,22 @@ void vmset__slab_unalloc(struct vmset__slab *slab, enum vmset__class class,
 /* Drop a node that readers may be looking at. */
 void vmset__slab_retire(struct vmset__slab *slab, enum vmset__class class,
 			struct vmset__node *node);
+
+/*
+ * Whether so many nodes of a class are idle that chunks may be empty; and see to
+ * it.  Call it when all that was retired is out of the tree.
+ */
+void vmset__slab_give_back(struct vmset__slab *slab);
+static inline void vmset__slab_tidy(struct vmset__slab *slab)
+{
+	for (int class = 0; class < VMSET__CLASSES; class++) {
+		const struct vmset__pool *pool = &slab->pool[class];
+
+		if (pool->cooling.n + pool->resting.n + pool->free.n >=
+		    pool->tidy_at)
+			vmset__slab_give_back(slab);
+	}
+}
 
 /* Zeroed memory for the length of an operation, or NULL. */
 void *vmset__scratch_get(size_t size);

@@ -110,7 +110,8 @@ int vmset__stats(const struct vmset *set, struct vmset_stats *stats,
 	const struct vmset__tally *tally = &set->tally;
 	struct vmset_stats counted = {
 		.size = stats->size,
-		.record_bytes = set->tree.slab.mapped,
+		.record_bytes = set->tree.slab.mapped -
+				set->tree.slab.given_back,
 		.maps = tally->calls[VMSET__MAP],
 		.unmaps = tally->calls[VMSET__UNMAP],
 		.protects = tally->calls[VMSET__PROTECT],

@@ -320,7 +320,7 @@ static struct vmset__scale scale_for(uintptr_t first, uintptr_t last)
 	unsigned bits = span ? 64 - (unsigned)__builtin_clzll(span) : 0;
 
 	return (struct vmset__scale){
-		first, bits > KEY_BITS ? bits - KEY_BITS : 0
+		first, (uint16_t)(bits > KEY_BITS ? bits - KEY_BITS : 0)
 	};
 }
 
@@ -926,6 +926,7 @@ void vmset__tree_publish(struct vmset__tree *tree,
 		update_summaries(&change->left, change->dropped_level,
 				 change->sum);
 	retire(tree, change, old, change->dropped_level, true, true);
+	vmset__slab_tidy(&tree->slab);
 }
 
 bool vmset__tree_init(struct vmset__tree *tree)

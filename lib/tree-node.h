@@ -46,7 +46,7 @@
  */
 struct vmset__scale {
 	uintptr_t base;
-	uint32_t shift;
+	uint16_t shift;
 };
 
 /* What only those need who have found an entry. */
@@ -161,8 +161,10 @@ static inline unsigned vmset__ends_by(const struct vmset__leaf *leaf,
 static inline unsigned vmset__route_on(const struct vmset__inner *inner,
 				       unsigned i, uintptr_t addr)
 {
-	const unsigned last = vmset__load(&inner->node.count) - 1;
+	unsigned last = vmset__load(&inner->node.count) - 1;
 
+	if (last >= INNER_SLOTS)
+		last = 0;
 	while (i < last && vmset__load(&inner->child[i].bound) <= addr)
 		i++;
 	return i;
@@ -180,9 +182,12 @@ SPECIALIZED unsigned vmset__route_way(const struct vmset__inner *inner,
 		vmset__load(&inner->base), vmset__load(&inner->node.shift),
 	};
 	unsigned i = keys_below(inner->key, INNER_KEYS,
-				vmset__key(scale, addr));
+				vmset__key(scale, addr)) % INNER_KEYS;
 
-	/* As the last key is KEY_MAX, i is a child. */
+	/*
+	 * As the last key is KEY_MAX, i is a child; but where the node has given
+	 * its page back, there are only zeroes, and any i will do.
+	 */
 	if (__builtin_expect(vmset__load(&inner->child[i].bound) <= addr, 0))
 		i = vmset__route_on(inner, i, addr);
 	return i;

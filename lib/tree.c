@@ -279,3 +279,25 @@ void vmset__cursor_advance(struct vmset__cursor *cursor)
 	if (cursor->at == cursor->leaf->node.count)
 		to_next_leaf(cursor);
 }
+
+size_t vmset__cursor_take(struct vmset__cursor *cursor, uintptr_t end,
+			  struct vmset_area *entries, size_t max)
+{
+	const struct vmset__leaf *leaf;
+	size_t n = 0;
+
+	do {
+		leaf = cursor->leaf;
+		while (cursor->at < leaf->node.count &&
+		       leaf->range[cursor->at].start <= end) {
+			if (n < max)
+				vmset__read_entry(leaf, cursor->at,
+						  &entries[n]);
+			n++;
+			cursor->at++;
+		}
+		if (cursor->at == leaf->node.count)
+			to_next_leaf(cursor);
+	} while (cursor->leaf != leaf);
+	return n;
+}

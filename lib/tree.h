@@ -124,6 +124,13 @@ bool vmset__cursor_get(const struct vmset__cursor *cursor,
 void vmset__cursor_advance(struct vmset__cursor *cursor);
 
 /*
+ * Copy the entries from the cursor on that start at end or below, but at most
+ * max, and leave the cursor behind them all.  Returns how many there are.
+ */
+size_t vmset__cursor_take(struct vmset__cursor *cursor, uintptr_t end,
+			  struct vmset_area *entries, size_t max);
+
+/*
  * Replace all entries that meet cut by fresh[0 .. n), which lie where those
  * were and in the free room around.  To insert, cut is empty and lies where the
  * new entries begin.

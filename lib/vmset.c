@@ -152,27 +152,16 @@ static int gather(struct op *op, struct vmset_range range)
 {
 	struct vmset__cursor *cursor = &op->change.left;
 	struct vmset__plan *plan = &op->plan;
-	struct vmset_area entry;
-	size_t n = 0;
+	size_t n;
 
 	seek_touching(cursor, op->set, range.start);
-	while (vmset__cursor_get(cursor, &entry) && entry.start <= range.end) {
-		if (n < FEW)
-			plan->old[n] = entry;
-		n++;
-		vmset__cursor_advance(cursor);
-	}
+	n = vmset__cursor_take(cursor, range.end, plan->old, FEW);
 	if (!op_grow(op, n))
 		return vmset__why_no_memory();
 	if (op->scratch) {
 		seek_touching(cursor, op->set, range.start);
-		for (size_t i = 0; i < n; i++) {
-			vmset__cursor_get(cursor, &plan->old[i]);
-			vmset__cursor_advance(cursor);
-		}
+		vmset__cursor_take(cursor, range.end, plan->old, n);
 	}
-	for (size_t i = 0; i < n; i++)
-		plan->flags[i] = plan->old[i].flags;
 	plan->old_n = n;
 	op->change.routed = !cursor->moved;
 	return 0;
@@ -300,10 +289,9 @@ static void ask(struct vmset__plan *plan, struct vmset_range range,
 		const struct vmset_area *old = &plan->old[i];
 		uint32_t flags = old->flags;
 
-		if (vmset__is_area(old) &&
-		    vmset__range_overlaps(vmset__entry_range(old), range) &&
-		    fn(old->flags, &flags, arg))
-			plan->flags[i] = flags;
+		plan->flags[i] = vmset__is_area(old) &&
+			vmset__range_overlaps(vmset__entry_range(old), range) &&
+			fn(old->flags, &flags, arg) ? flags : old->flags;
 	}
 }
 

@@ -667,7 +667,7 @@ struct vmset_stats {
 	/* Bytes of the bounds, which add up to all of them. */
 	size_t area_bytes, guard_bytes, lost_bytes, free_bytes;
 	size_t largest_gap;             /* in bytes */
-	size_t record_bytes;            /* mapped for the set's own records */
+	size_t record_bytes;            /* of memory for the set's own records */
 	/*
 	 * For a set from vmset_reserve, else 0: the kernel's mappings in the range,
 	 * as few as the areas allow; and those that there are, if counted.

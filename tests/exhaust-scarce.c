@@ -37,14 +37,16 @@ static void stock_up(struct held *held, struct vmset__slab *slab,
 		     unsigned int stock)
 {
 	for (int class = 0; class < VMSET__CLASSES; class++) {
+		struct vmset__pool *pool = &slab->pool[class];
+
 		held->n[class] = 0;
 		while (held->n[class] < stock &&
 		       hold(held, slab, class, false))
 			;
+		held->bump[class] = pool->bump;
+		held->bump_end[class] = pool->bump_end;
+		pool->bump_end = pool->bump;
 	}
-	held->bump = slab->bump;
-	held->bump_end = slab->bump_end;
-	slab->bump_end = slab->bump;
 }
 
 void scarce_begin(struct held *held, const struct world *world,
@@ -71,10 +73,13 @@ unsigned int scarce_end(struct held *held, const struct world *world)
 	unsigned int refused = arena_refused();
 
 	arena_grant(ARENA_ALL);
-	/* Unless there is a new chunk. */
-	if (slab->bump == held->bump)
-		slab->bump_end = held->bump_end;
-	for (int class = 0; class < VMSET__CLASSES; class++)
+	for (int class = 0; class < VMSET__CLASSES; class++) {
+		struct vmset__pool *pool = &slab->pool[class];
+
+		/* Unless there is a new chunk. */
+		if (pool->bump == held->bump[class])
+			pool->bump_end = held->bump_end[class];
 		give_back(held, slab, class, SCARCE_HELD);
+	}
 	return refused;
 }

@@ -22,7 +22,7 @@ struct scarcity {
 struct held {
 	struct vmset__node *node[VMSET__CLASSES][SCARCE_HELD];
 	unsigned int n[VMSET__CLASSES];
-	char *bump, *bump_end;
+	char *bump[VMSET__CLASSES], *bump_end[VMSET__CLASSES];
 };
 
 /* At least so many nodes of a class there are that could be given. */

@@ -366,6 +366,15 @@ static int build(struct world *world, const struct units *state,
 	return rc;
 }
 
+/* Where the nodes end that were carved last. */
+static const char *nodes_end(const struct vmset__slab *slab)
+{
+	const char *leaves_end = slab->pool[VMSET__LEAF].bump;
+	const char *inner_end = slab->pool[VMSET__INNER].bump;
+
+	return leaves_end > inner_end ? leaves_end : inner_end;
+}
+
 const char *world_build(struct world *world, const struct units *state,
 			unsigned int shape)
 {
@@ -389,7 +398,7 @@ const char *world_build(struct world *world, const struct units *state,
 	wrong = world_check(world, state);
 	if (!wrong)
 		wrong = check_ranges(world);
-	arena_save(&world->image, world->set->tree.slab.bump);
+	arena_save(&world->image, nodes_end(&world->set->tree.slab));
 	world_keep_page_table(world);
 	return wrong;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * lib/slab.c: nodes rest before they are used again, what is kept is there when
- * memory is out, and a class never gets a node of the other.
+ * memory is out, a class never gets a node of the other, and chunks without nodes
+ * in use give their pages back.
  */
 #include "slab.h"
 
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "assert.h"
 #include "suites.h"
@@ -140,6 +143,102 @@ START_TEST(out_of_memory)
 }
 END_TEST
 
+static struct vmset__node *node[MANY];
+
+static void fill(enum vmset__class class)
+{
+	for (int i = 0; i < MANY; i++) {
+		node[i] = get(class);
+		/* What the tree writes into a node. */
+		node[i]->link = node[i]->made = NULL;
+		node[i]->count = node[i]->shift = 7;
+	}
+}
+
+static void retire_all_but(enum vmset__class class, int spared)
+{
+	for (int i = 0; i < MANY; i++)
+		if (i != spared)
+			vmset__slab_retire(&slab, class, node[i]);
+	vmset__slab_tidy(&slab);
+}
+
+/* Whether the page of a node is in memory. */
+static bool is_resident(const struct vmset__node *its)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	unsigned char state;
+
+	assert_eq(mincore((void *)((uintptr_t)its & ~(page - 1)), page, &state),
+		  0);
+	return state & 1;
+}
+
+static int count_resident(void)
+{
+	int n = 0;
+
+	for (int i = 0; i < MANY; i++)
+		n += is_resident(node[i]);
+	return n;
+}
+
+START_TEST(empty_chunks_give_their_pages_back)
+{
+	enum vmset__class class = (enum vmset__class)_i;
+	size_t mapped, total;
+	int far = 0;
+
+	fill(class);
+	mapped = slab.mapped;
+	total = slab.pool[class].total;
+	assert_eq(count_resident(), MANY);
+	retire_all_but(class, -1);
+	assert_eq(slab.mapped, mapped);
+	assert_that(slab.given_back > mapped / 10 * 9);
+	assert_that(slab.pool[class].total < MANY / 10);
+	/* A late reader can look at all of them; the heads' pages stay. */
+	for (int i = 0; i < MANY; i++)
+		far += node[i]->count == 0;
+	assert_that(far > MANY / 2);
+	assert_that(slab.epoch >= 2);
+
+	/* They come back as nodes of their class, without new chunks. */
+	fill(class);
+	assert_eq(slab.mapped, mapped);
+	assert_eq(slab.given_back, 0);
+	assert_eq(slab.pool[class].total, total);
+}
+END_TEST
+
+START_TEST(a_node_in_use_holds_its_chunk)
+{
+	fill(VMSET__LEAF);
+	retire_all_but(VMSET__LEAF, MANY / 2);
+	assert_that(slab.given_back > 0);
+	assert_eq(node[MANY / 2]->count, 7);
+	assert_that(is_resident(node[MANY / 2]));
+	/* And a node that was kept. */
+	assert_that(vmset__slab_keep(&slab, VMSET__LEAF, 1));
+	assert_that(vmset__slab_alloc(&slab, VMSET__LEAF, true));
+}
+END_TEST
+
+/* As in a set that does not shrink: the kernel is not asked all the time. */
+START_TEST(few_idle_nodes_stay)
+{
+	uintptr_t epoch;
+
+	fill(VMSET__LEAF);
+	epoch = slab.epoch;
+	for (int i = 0; i < 100; i++)
+		vmset__slab_retire(&slab, VMSET__LEAF, node[i]);
+	vmset__slab_tidy(&slab);
+	assert_eq(slab.epoch, epoch);
+	assert_eq(slab.given_back, 0);
+}
+END_TEST
+
 START_TEST(scratch)
 {
 	size_t size = 3 << 20;
@@ -164,6 +263,10 @@ Suite *suite_slab(void)
 	tcase_add_test(tcase, unseen_nodes_come_back_at_once);
 	tcase_add_test(tcase, chunks_grow);
 	tcase_add_test(tcase, out_of_memory);
+	tcase_add_loop_test(tcase, empty_chunks_give_their_pages_back,
+			    0, VMSET__CLASSES);
+	tcase_add_test(tcase, a_node_in_use_holds_its_chunk);
+	tcase_add_test(tcase, few_idle_nodes_stay);
 	tcase_add_test(tcase, scratch);
 	suite_add_tcase(suite, tcase);
 	return suite;

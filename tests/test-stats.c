@@ -3,6 +3,7 @@
  * Statistics, held against what was done.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -230,6 +231,98 @@ START_TEST(a_hole_is_not_counted)
 }
 END_TEST
 
+/* Areas of one unit, with room between them, all over the bounds. */
+static void fill_range(struct vmset *set, struct vmset_range range)
+{
+	for (uintptr_t at = range.start; at < range.end; at += 2)
+		assert_ok(vmset_map(set, at, 1, 1, 0));
+}
+
+static void fill(struct vmset *set)
+{
+	fill_range(set, (struct vmset_range){ 0, MOCK_MAX_ADDR });
+}
+
+/* One by one. */
+static void empty(struct vmset *set)
+{
+	for (uintptr_t at = 0; at < MOCK_MAX_ADDR; at += 2)
+		assert_ok(vmset_unmap(set, at, 1));
+}
+
+START_TEST(a_set_that_shrinks_gives_memory_back)
+{
+	struct layers layers;
+	size_t full;
+
+	layers_open(&layers, (struct layers_config){ .granule = 1 });
+	fill(layers.set);
+	full = stats_of(layers.set, 0).record_bytes;
+	/* Few nodes may hold some chunks yet. */
+	empty(layers.set);
+	assert_that(stats_of(layers.set, 0).record_bytes < full / 2);
+	layers_check(&layers);
+	fill(layers.set);
+	layers_check(&layers);
+	assert_that(stats_of(layers.set, 0).record_bytes <= full * 11 / 10);
+	assert_ok(vmset_clear(layers.set));
+	assert_that(stats_of(layers.set, 0).record_bytes < full / 4);
+	layers_close(&layers);
+}
+END_TEST
+
+/* Areas are of one unit at even addresses; the first and the last one stay. */
+struct late {
+	const struct vmset *set;
+	int stop;
+};
+
+static void *read_late(void *arg)
+{
+	struct late *late = arg;
+	struct vmset_area area;
+	uintptr_t addr = 0;
+
+	while (!__atomic_load_n(&late->stop, __ATOMIC_RELAXED)) {
+		addr = (addr + 4999) % (MOCK_MAX_ADDR - 1);
+		if (!vmset_find(late->set, addr, &area))
+			assert_that(area.start == addr && addr % 2 == 0 &&
+				    area.end == addr + 1 && area.flags == 1);
+		assert_that(!vmset_next(late->set, addr, &area));
+		assert_that(area.start >= addr && area.start % 2 == 0 &&
+			    area.end == area.start + 1);
+		assert_that(!vmset_find(late->set, 0, &area));
+	}
+	return NULL;
+}
+
+/* Readers whose nodes give their pages back while they look at them. */
+START_TEST(late_readers_read_on)
+{
+	const struct vmset_range middle = { 2, MOCK_MAX_ADDR - 2 };
+	int rounds = tools_slow() ? 2 : 10;
+	struct layers layers;
+	struct late late;
+	pthread_t readers[2];
+
+	layers_open(&layers, (struct layers_config){ .granule = 1 });
+	fill(layers.set);
+	late = (struct late){ .set = layers.set };
+	for (int i = 0; i < 2; i++)
+		assert_ok(pthread_create(&readers[i], NULL, read_late, &late));
+	while (rounds--) {
+		assert_ok(vmset_unmap(layers.set, middle.start,
+				      middle.end - middle.start));
+		fill_range(layers.set, middle);
+	}
+	__atomic_store_n(&late.stop, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		assert_ok(pthread_join(readers[i], NULL));
+	layers_check(&layers);
+	layers_close(&layers);
+}
+END_TEST
+
 Suite *suite_stats(void)
 {
 	Suite *suite = suite_create("stats");
@@ -242,6 +335,8 @@ Suite *suite_stats(void)
 	tcase_add_test(tcase, bad_requests_change_nothing);
 	tcase_add_test(tcase, counting_fails);
 	tcase_add_test(tcase, a_hole_is_not_counted);
+	tcase_add_test(tcase, a_set_that_shrinks_gives_memory_back);
+	tcase_add_test(tcase, late_readers_read_on);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
