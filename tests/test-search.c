@@ -11,6 +11,7 @@
 #include "rng.h"
 #include "suites.h"
 #include "tree-find.h"
+#include "tree-node.h"
 
 #define KEYS VMSET__SEARCH_KEYS
 
@@ -91,6 +92,27 @@ START_TEST(random_keys)
 		}
 		check_keys(keys, KEYS);
 	}
+}
+END_TEST
+
+/* What a late reader finds where a node has given its page back. */
+START_TEST(zeroes_lead_nowhere_else)
+{
+	static const struct vmset__inner inner;
+	static const struct vmset__leaf leaf;
+	const uintptr_t addrs[] = { 0, 1, VMSET__KEY_MAX, 1u << 20, UINTPTR_MAX };
+	const struct vmset__find_way *way;
+
+	for (size_t i = 0; i < sizeof(addrs) / sizeof(*addrs); i++)
+		for (way = vmset__find_ways; way->name; way++) {
+			if (!way->works())
+				continue;
+			assert_that(vmset__route_way(&inner, addrs[i],
+						     way->keys_below) <
+				    INNER_SLOTS);
+			assert_eq(vmset__ends_by_way(&leaf, 0, addrs[i],
+						     way->keys_below), 0);
+		}
 }
 END_TEST
 
@@ -207,6 +229,7 @@ Suite *suite_search(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, every_count, 0, KEYS + 1);
 	tcase_add_test(tcase, random_keys);
+	tcase_add_test(tcase, zeroes_lead_nowhere_else);
 	tcase_add_test(tcase, all_ways_find_the_same);
 	tcase_add_test(tcase, is_chosen_by_name);
 	tcase_add_test(tcase, without_a_name_the_best_is_chosen);
