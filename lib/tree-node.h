@@ -199,6 +199,17 @@ static inline unsigned vmset__route(const struct vmset__inner *inner,
 	return vmset__route_way(inner, addr, vmset__keys_below);
 }
 
+/*
+ * Ask memory for words that will be wanted soon, so that they come all at once
+ * and not one after the other.
+ */
+SPECIALIZED void vmset__prefetch(const void *words, size_t size,
+				 const int to_write)
+{
+	for (size_t at = 0; at < size; at += 64)
+		__builtin_prefetch((const char *)words + at, to_write);
+}
+
 static inline bool vmset__overtaken(const struct vmset__tree *tree,
 				    uintptr_t epoch)
 {

@@ -212,6 +212,15 @@ size_t vmset__tree_read_run(const struct vmset__tree *tree, uintptr_t addr,
 
 /* ---- the writer's cursor ---- */
 
+/* Most who go to a leaf will copy it, to the node that is free next. */
+static void expect_copy(const struct vmset__tree *tree,
+			const struct vmset__leaf *leaf)
+{
+	vmset__prefetch(leaf, sizeof *leaf, 0);
+	vmset__prefetch(tree->slab.pool[VMSET__LEAF].free.head, sizeof *leaf,
+			1);
+}
+
 void vmset__cursor_route(struct vmset__cursor *cursor,
 			 const struct vmset__tree *tree, uintptr_t addr)
 {
@@ -228,6 +237,7 @@ void vmset__cursor_route(struct vmset__cursor *cursor,
 		node = inner->child[i].node;
 	}
 	cursor->leaf = vmset__leaf(node);
+	expect_copy(tree, cursor->leaf);
 	cursor->at = vmset__ends_by(cursor->leaf, cursor->leaf->node.count,
 				    addr);
 	cursor->moved = false;
