@@ -92,8 +92,13 @@ bench: bench/bench$(EXEEXT)
 bench-quick: bench/bench$(EXEEXT)
 	bench/bench$(EXEEXT) --areas 1000,10000,100000 --rounds 3
 
+# Ten million areas; peers without summaries would take hours to find room.
+bench-large: bench/bench$(EXEEXT)
+	bench/bench$(EXEEXT) --areas 10000000 --rounds 3 --no-kernel \
+		--peers 'vmset'
+
 bench-readers: bench/readers$(EXEEXT)
 	bench/readers$(EXEEXT) $(BENCH_ROUNDS) bench/readers.csv
 	@echo 'All medians are in bench/readers.csv.'
 
-.PHONY: bench bench-quick bench-readers
+.PHONY: bench bench-large bench-quick bench-readers

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "kernel.h"
+#include "peer.h"
 #include "results.h"
 #include "work.h"
 #ifdef HAVE_LZMA
@@ -31,10 +32,14 @@ struct settings {
 	size_t nr_areas;
 	size_t rounds;
 	const char *csv;
+	const char *peers;
 	bool kernel;
 };
 
-/* At these numbers of areas the kernel is measured. */
+/*
+ * At these numbers of areas the kernel is measured.  With the free room between
+ * them the last is near 60,000 mappings, about as many as a process may have.
+ */
 static const size_t kernel_areas[] = { 100, 10000, 30000 };
 
 #define KERNEL_AREAS (sizeof(kernel_areas) / sizeof(kernel_areas[0]))
@@ -44,11 +49,12 @@ static const char usage[] =
 	"Measure the set beside other containers of areas, in memory and on\n"
 	"the kernel.  Recorded runs are files of tests/traces.\n"
 	"\n"
-	"  --areas N,...  numbers of areas (1000,10000,100000,1000000)\n"
-	"  --rounds N     figures are medians of so many rounds (5)\n"
-	"  --csv FILE     write all medians there, too\n"
-	"  --no-kernel    in memory only\n"
-	"  --help         print this\n";
+	"  --areas N,...     numbers of areas (1000,10000,100000,1000000)\n"
+	"  --rounds N        figures are medians of so many rounds (5)\n"
+	"  --peers NAME,...  only these, as the tables name them\n"
+	"  --csv FILE        write all medians there, too\n"
+	"  --no-kernel       in memory only\n"
+	"  --help            print this\n";
 
 /* A number from least to most, and what follows it; or NULL. */
 static const char *parse_number(const char *text, size_t least, size_t most,
@@ -81,6 +87,18 @@ static bool parse_areas(const char *text, struct settings *settings)
 	return false;
 }
 
+/* Whether each name is that of a peer. */
+static bool are_peers(const char *names)
+{
+	size_t named = 0, found = 0;
+
+	for (const char *at = names; *at; at++)
+		named += *at == ',';
+	for (size_t i = 0; bench_peers[i]; i++)
+		found += bench_peer_is_named(bench_peers[i], names);
+	return found == named + 1;
+}
+
 static bool parse_option(int option, struct settings *settings)
 {
 	const char *rest;
@@ -94,6 +112,9 @@ static bool parse_option(int option, struct settings *settings)
 	case 'c':
 		settings->csv = optarg;
 		return true;
+	case 'p':
+		settings->peers = optarg;
+		return are_peers(optarg);
 	case 'k':
 		settings->kernel = false;
 		return true;
@@ -109,6 +130,7 @@ static int parse_options(int argc, char **argv, struct settings *settings)
 		{ "areas", required_argument, NULL, 'a' },
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "csv", required_argument, NULL, 'c' },
+		{ "peers", required_argument, NULL, 'p' },
 		{ "no-kernel", no_argument, NULL, 'k' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -131,7 +153,7 @@ static void run_in_memory(struct results *results,
 
 	for (i = 0; i < settings->nr_areas; i++)
 		work_measure(results, settings->areas[i],
-			     (unsigned int)settings->rounds);
+			     (unsigned int)settings->rounds, settings->peers);
 	printf("Processor time, medians of %zu rounds.  In memory: ns an "
 	       "operation, or bytes;\nlast, what the best peer takes as a "
 	       "multiple of what the set takes\n\n", settings->rounds);

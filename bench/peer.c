@@ -4,6 +4,8 @@
  */
 #include "peer.h"
 
+#include <string.h>
+
 const struct bench_peer *const bench_peers[] = {
 	&bench_vmset,
 #ifdef BENCH_CXX
@@ -18,3 +20,19 @@ const struct bench_peer *const bench_peers[] = {
 	&bench_linear,
 	NULL,
 };
+
+bool bench_peer_is_named(const struct bench_peer *peer, const char *names)
+{
+	const size_t length = strlen(peer->name);
+
+	if (!names)
+		return true;
+	for (; *names; names += strspn(names, ",")) {
+		size_t n = strcspn(names, ",");
+
+		if (n == length && !strncmp(names, peer->name, n))
+			return true;
+		names += n;
+	}
+	return false;
+}

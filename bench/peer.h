@@ -57,6 +57,9 @@ extern const struct bench_peer bench_icl;
 /* Those that were built, the set first, and NULL. */
 extern const struct bench_peer *const bench_peers[];
 
+/* Whether the peer is one of those named, with commas between; NULL: all are. */
+bool bench_peer_is_named(const struct bench_peer *peer, const char *names);
+
 /* What malloc has given out, overhead included; 0 where it does not tell. */
 size_t bench_malloced(void);
 

@@ -408,18 +408,24 @@ static void run_round(struct bench *b)
 	}
 }
 
-void work_measure(struct results *results, size_t areas, unsigned int rounds)
+void work_measure(struct results *results, size_t areas, unsigned int rounds,
+		  const char *peers)
 {
 	static struct bench b;
 	size_t i;
 
 	b.results = results;
+	b.nr_subjects = 0;
 	layout_make(&b.layout, areas, BASE, LARGE_GAP);
 	for (i = 0; bench_peers[i]; i++) {
-		b.subjects[i].peer = bench_peers[i];
-		make_areas(&b, &b.subjects[i]);
+		struct subject *subject = &b.subjects[b.nr_subjects];
+
+		if (!bench_peer_is_named(bench_peers[i], peers))
+			continue;
+		subject->peer = bench_peers[i];
+		make_areas(&b, subject);
+		b.nr_subjects++;
 	}
-	b.nr_subjects = i;
 	for (b.round = 0; b.round < rounds; b.round++) {
 		fprintf(stderr, "bench: %zu areas in memory, round %u of %u\n",
 			areas, b.round + 1, rounds);

@@ -10,7 +10,11 @@
 
 #define WORK_PART "in memory"
 
-/* Measure all at a number of areas, in rounds that the peers take turns in. */
-void work_measure(struct results *results, size_t areas, unsigned int rounds);
+/*
+ * Measure all at a number of areas, in rounds that the peers of these names (NULL:
+ * all) take turns in.
+ */
+void work_measure(struct results *results, size_t areas, unsigned int rounds,
+		  const char *peers);
 
 #endif /* BENCH_WORK_H */

@@ -13,6 +13,7 @@
  */
 #include "tree.h"
 
+#include "entry.h"
 #include "range.h"
 #include "tree-node.h"
 
@@ -69,17 +70,23 @@ uintptr_t vmset__tree_read_moment(const struct vmset__tree *tree)
 	return read_version(tree).number;
 }
 
-/* What a reader is after: up to max entries in a row, but not those to skip. */
-struct quest {
-	vmset__skip_fn *skip;
-	struct vmset_area *entries;
-	size_t max, n;
-};
-
 enum outcome { FOUND, NONE, GO_ON, OVERTAKEN };
 
 /* From addr on up, those with end > addr; or down, those with end <= addr. */
 enum way { UP, DOWN };
+
+/* What a reader is after: up to max entries in a row, but not those to skip. */
+struct quest {
+	enum way way;
+	vmset__skip_fn *skip;
+	struct vmset_area *entries;
+	size_t max;
+};
+
+struct catch {
+	size_t n;
+	uintptr_t end;                  /* of the last entry it looked at */
+};
 
 /*
  * The leaf to which addr leads, or NULL if the reader was overtaken.  *beside
@@ -115,13 +122,16 @@ SPECIALIZED const struct vmset__leaf *descend(const struct vmset__tree *tree,
  * is a leaf beside it on that way, and *addr now leads there.
  */
 SPECIALIZED enum outcome read_leaf(const struct vmset__tree *tree,
-				   uintptr_t epoch, enum way way,
-				   uintptr_t *addr, struct quest *quest)
+				   uintptr_t epoch, const struct quest quest,
+				   uintptr_t *addr, struct catch *got)
 {
+	const enum way way = quest.way;
 	uintptr_t route = way == UP ? *addr : vmset__sub_sat(*addr, 1);
 	uintptr_t beside = *addr;
 	const struct vmset__leaf *leaf = descend(tree, epoch, way, route,
 						 &beside);
+	struct vmset_area *entry = quest.entries;
+	uintptr_t end = *addr;
 	unsigned count, i;
 	size_t n;
 
@@ -129,12 +139,18 @@ SPECIALIZED enum outcome read_leaf(const struct vmset__tree *tree,
 		return OVERTAKEN;
 	count = vmset__load(&leaf->node.count);
 	i = vmset__ends_by(leaf, count, *addr) - (way == DOWN);
+	if (quest.max > 1)
+		vmset__prefetch(leaf, sizeof *leaf, 0);
 	/* Down from the first, i wraps: that is no entry either. */
-	for (n = 0; i < count && n < quest->max; i += way == UP ? 1 : -1u) {
-		vmset__read_entry(leaf, i, &quest->entries[n]);
-		n += !quest->skip || !quest->skip(&quest->entries[n]);
+	for (n = 0; i < count && n < quest.max; i += way == UP ? 1 : -1u) {
+		vmset__read_entry(leaf, i, entry);
+		end = entry->end;
+		if (!quest.skip || !quest.skip(entry)) {
+			entry++;
+			n++;
+		}
 	}
-	quest->n = n;
+	*got = (struct catch){ n, end };
 	if (vmset__overtaken(tree, epoch))
 		return OVERTAKEN;
 	if (n)
@@ -147,67 +163,74 @@ SPECIALIZED enum outcome read_leaf(const struct vmset__tree *tree,
 
 /* Beginning in an epoch that was loaded. */
 SPECIALIZED size_t read_since(const struct vmset__tree *tree, uintptr_t epoch,
-			      enum way way, uintptr_t addr,
-			      struct quest *quest)
+			      const struct quest quest, uintptr_t addr,
+			      struct catch *got)
 {
 	for (;; epoch = vmset__load_acquire(&tree->slab.epoch)) {
 		uintptr_t from = addr;
-		enum outcome outcome = read_leaf(tree, epoch, way, &from,
-						 quest);
+		enum outcome outcome = read_leaf(tree, epoch, quest, &from,
+						 got);
 
 		if (outcome == GO_ON) {
 			uintptr_t number = read_version(tree).number;
 
 			from = addr;
 			do {
-				outcome = read_leaf(tree, epoch, way, &from,
-						    quest);
+				outcome = read_leaf(tree, epoch, quest, &from,
+						    got);
 			} while (outcome == GO_ON);
 			if (vmset__tree_read_moment(tree) != number)
 				continue;
 		}
 		if (outcome != OVERTAKEN)
-			return quest->n;
+			return got->n;
 	}
 }
 
-SPECIALIZED size_t read_entries(const struct vmset__tree *tree, enum way way,
-				uintptr_t addr, struct quest *quest)
+SPECIALIZED size_t read_entries(const struct vmset__tree *tree,
+				const struct quest quest, uintptr_t addr)
 {
-	return read_since(tree, vmset__load_acquire(&tree->slab.epoch), way,
-			  addr, quest);
+	struct catch got;
+
+	return read_since(tree, vmset__load_acquire(&tree->slab.epoch), quest,
+			  addr, &got);
 }
 
 bool vmset__tree_read(const struct vmset__tree *tree, uintptr_t addr,
 		      vmset__skip_fn *skip, struct vmset_area *entry)
 {
-	struct quest quest = { .skip = skip, .entries = entry, .max = 1 };
+	const struct quest quest = { UP, skip, entry, 1 };
 
-	return read_entries(tree, UP, addr, &quest);
-}
-
-bool vmset__tree_read_since(const struct vmset__tree *tree, uintptr_t epoch,
-			    uintptr_t addr, struct vmset_area *entry)
-{
-	struct quest quest = { .entries = entry, .max = 1 };
-
-	return read_since(tree, epoch, UP, addr, &quest);
+	return read_entries(tree, quest, addr);
 }
 
 bool vmset__tree_read_below(const struct vmset__tree *tree, uintptr_t addr,
 			    vmset__skip_fn *skip, struct vmset_area *entry)
 {
-	struct quest quest = { .skip = skip, .entries = entry, .max = 1 };
+	const struct quest quest = { DOWN, skip, entry, 1 };
 
-	return read_entries(tree, DOWN, addr, &quest);
+	return read_entries(tree, quest, addr);
 }
 
-size_t vmset__tree_read_run(const struct vmset__tree *tree, uintptr_t addr,
-			    struct vmset_area *entries, size_t max)
+bool vmset__tree_read_since(const struct vmset__tree *tree, uintptr_t epoch,
+			    uintptr_t addr, struct vmset_area *entry)
 {
-	struct quest quest = { .entries = entries, .max = max };
+	const struct quest quest = { UP, NULL, entry, 1 };
+	struct catch got;
 
-	return read_entries(tree, UP, addr, &quest);
+	return read_since(tree, epoch, quest, addr, &got);
+}
+
+size_t vmset__tree_read_areas(const struct vmset__tree *tree, uintptr_t *addr,
+			      struct vmset_area *areas, size_t max)
+{
+	const struct quest quest = { UP, vmset__is_hidden, areas, max };
+	struct catch got;
+
+	if (read_since(tree, vmset__load_acquire(&tree->slab.epoch), quest,
+		       *addr, &got))
+		*addr = got.end;
+	return got.n;
 }
 
 /* ---- the writer's cursor ---- */

@@ -4,7 +4,7 @@
  *
  * The tree holds *entries*: struct vmset_area values, non-empty, in order,
  * without overlap.  What they mean is not its business: it never looks at an
- * entry's backend.
+ * entry's backend, but to tell areas from the rest.
  *
  * Writers are serialised by the caller.  A change replaces a run of entries by
  * other entries.  It is prepared aside, which may fail for want of memory, and
@@ -77,11 +77,11 @@ bool vmset__tree_read(const struct vmset__tree *tree, uintptr_t addr,
 		      vmset__skip_fn *skip, struct vmset_area *entry);
 
 /*
- * The entries with end > addr, from the lowest on: those in one leaf, and at most
- * max.  Returns how many; 0 if there is none.
+ * The areas with end > *addr, from the lowest on: those in one leaf, and at most
+ * max.  Returns how many, and has *addr where to go on; 0 if there is none.
  */
-size_t vmset__tree_read_run(const struct vmset__tree *tree, uintptr_t addr,
-			    struct vmset_area *entries, size_t max);
+size_t vmset__tree_read_areas(const struct vmset__tree *tree, uintptr_t *addr,
+			      struct vmset_area *areas, size_t max);
 
 /* As vmset__tree_read, for the highest entry with end <= addr. */
 bool vmset__tree_read_below(const struct vmset__tree *tree, uintptr_t addr,

@@ -757,24 +757,10 @@ int vmset_iter_init(struct vmset_iter *iter, const struct vmset *set,
 
 bool vmset_iter_fill(struct vmset_iter *iter)
 {
-	size_t n, areas = 0;
-
-	do {
-		n = vmset__tree_read_run(&iter->set->tree, iter->addr,
-					 iter->areas, VMSET_ITER_AREAS);
-		if (n)
-			iter->addr = iter->areas[n - 1].end;
-		for (size_t i = 0; i < n; i++) {
-			if (vmset__is_hidden(&iter->areas[i]))
-				continue;
-			if (areas != i)
-				iter->areas[areas] = iter->areas[i];
-			areas++;
-		}
-	} while (n && !areas);
 	iter->at = 0;
-	iter->n = areas;
-	return areas;
+	iter->n = vmset__tree_read_areas(&iter->set->tree, &iter->addr,
+					 iter->areas, VMSET_ITER_AREAS);
+	return iter->n;
 }
 
 bool vmset_overlaps(const struct vmset *set, uintptr_t start, size_t size)
