@@ -152,6 +152,7 @@ endif
 # Tests that are scripts.
 test_scripts = \
 	tests/test-examples.sh \
+	tests/test-exhaust.sh \
 	tests/test-guests.sh \
 	tests/test-install.sh \
 	tests/test-man.sh \
