@@ -102,7 +102,8 @@ strace_logs = \
 	tests/traces/strace/gcc.strace.xz \
 	tests/traces/strace/node.strace.xz \
 	tests/traces/strace/pipeline.strace.xz \
-	tests/traces/strace/python3.strace.xz
+	tests/traces/strace/python3.strace.xz \
+	tests/traces/strace/realloc.strace.xz
 
 # Those that memcheck replays, too: each system call takes it very long.
 small_traces = \
