@@ -157,6 +157,7 @@ test_scripts = \
 	tests/test-guests.sh \
 	tests/test-install.sh \
 	tests/test-man.sh \
+	tests/test-mutate.sh \
 	tests/test-readme.sh \
 	tests/test-replay.sh \
 	tests/test-sandbox.sh
