@@ -568,7 +568,7 @@ static bool grow(size_t count, unsigned int number, int error,
 START_TEST(each_call_for_records_fails)
 {
 	bool large = errors[_i] == ENOMEM || getenv("VMSET_TEST_LONG");
-	size_t count = large && !tools_slow() ? 100000 : 5000;
+	size_t count = large && !tools_slow() ? 150000 : 5000;
 	struct tally tally = { 0 };
 	unsigned int number = 1;
 
