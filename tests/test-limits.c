@@ -651,6 +651,50 @@ START_TEST(unmapping_has_other_ways)
 }
 END_TEST
 
+/*
+ * Where a protect over areas is refused as if there were too many mappings, they
+ * go one by one, and those again that are refused then.  Which calls fail: after
+ * the question whether an mmap fits, the protect of all; after that question
+ * again and an mmap, the cut that shows why; after an munmap the first area alone;
+ * and, of an area that is cut, the advice that would join it again.
+ */
+static const struct {
+	size_t to;
+	unsigned long failing;          /* after call 2, a bit each */
+	int result;
+} protects_again[] = {
+	{ 8, 1 << 2 | 1 << 4, 0 },
+	{ 3, 1 << 2 | 1 << 4, -EMFILE },
+	{ 3, 1 << 2 | 1 << 4 | 1 << 5, -EMFILE },
+};
+
+START_TEST(protecting_has_another_way)
+{
+	size_t to = protects_again[_i].to;
+	struct pages pages;
+	int result;
+
+	if (ON_VALGRIND) {
+		not_tried(__func__, "valgrind makes such calls itself");
+		return;
+	}
+	pages_open(&pages, "rrrrxxxx........");
+	syscalls_watch(ALL_MEMORY);
+	syscalls_fail(2, protects_again[_i].failing, ENOMEM);
+	result = pages_protect(&pages, 0, to, R | W);
+	assert_that(syscalls_count() >= 9);
+	syscalls_stop();
+	if (result)
+		assert_err(result, protects_again[_i].result);
+	else
+		pages_are_protected(&pages, 0, to, R | W);
+	assert_eq(result == 0, protects_again[_i].result == 0);
+	pages_check_lines(&pages);
+	do_now(&pages, (struct deed){ PROTECT_RW, 0, to });
+	pages_close(&pages);
+}
+END_TEST
+
 /* ---- limits of the process ---- */
 
 static rlim_t limit_to(int resource, rlim_t value)
@@ -1350,6 +1394,7 @@ Suite *suite_limits(void)
 			    (int)ERRORS);
 	tcase_add_loop_test(tcase, destroying_fails_whole, 0, (int)ERRORS);
 	tcase_add_loop_test(tcase, unmapping_has_other_ways, 0, WAYS);
+	tcase_add_loop_test(tcase, protecting_has_another_way, 0, 3);
 	suite_add_tcase(suite, tcase);
 
 	tcase = tcase_create("limits");
