@@ -6,6 +6,7 @@
 suite_sources = \
 	tests/test-apply.c \
 	tests/test-backend.c \
+	tests/test-calls.c \
 	tests/test-chain.c \
 	tests/test-check.c \
 	tests/test-elf.c \
@@ -39,6 +40,8 @@ suite_sources = \
 support_sources = \
 	tests/assert.c \
 	tests/assert.h \
+	tests/deeds.c \
+	tests/deeds.h \
 	tests/elf-check.c \
 	tests/elf-check.h \
 	tests/filemap.c \

@@ -1,699 +1,38 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The real kernel refusing: each system call of each operation fails with each
- * error that it may give, and then real limits are reached, on the number of
- * mappings, on address space, on data, on what a file or a seal allows.  After
- * every failure all pages are as they were, and the next call works.
+ * The real kernel at its limits, on the number of mappings, on address space, on
+ * data, on what a file or a seal allows.  After every failure all pages are as
+ * they were, and the next call works.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "assert.h"
+#include "deeds.h"
 #include "filemap.h"
 #include "internal.h"
-#include "kernelmap.h"
 #include "maps.h"
 #include "pages.h"
 #include "rng.h"
 #include "suites.h"
-#include "syscalls.h"
 #include "tools.h"
 
 #define R VMSET_READ
 #define W VMSET_WRITE
-#define X VMSET_EXEC
 
-/* What is passed over is told, and is no success. */
-static void not_tried(const char *what, const char *why)
-{
-	printf("limits: not tried: %s: %s\n", what, why);
-	fflush(stdout);
-}
+/* Areas of all kinds, and free room between them. */
+#define SHAPE ".ww.rrwrr..wwrr."
 
 /* Limits on memory and on mappings are those of the tool, too. */
 static bool cannot_limit(const char *what)
 {
 	if (tools_slow())
-		not_tried(what, "a sanitizer or valgrind needs the memory");
+		tools_not_tried(what, "a sanitizer or valgrind needs the memory");
 	return tools_slow();
 }
-
-/* ---- operations ---- */
-
-enum op { MAP, REPLACE, UNMAP, PROTECT_NONE, PROTECT_R, PROTECT_RW, UPDATE,
-	  ALLOC, CLEAR, OPS };
-
-static const char *const op_names[OPS] = {
-	"map", "replace", "unmap", "protect ---", "protect r--", "protect rw-",
-	"update", "alloc", "clear",
-};
-
-/* An operation on the pages [from, to). */
-struct deed {
-	enum op op;
-	size_t from, to;
-};
-
-static bool protects(enum op op)
-{
-	return op >= PROTECT_NONE && op <= PROTECT_RW;
-}
-
-static uint32_t protect_flags(enum op op)
-{
-	return op == PROTECT_NONE ? 0 : op == PROTECT_R ? R : R | W;
-}
-
-/* What can be written becomes what can be read only, and the other way. */
-static bool exchange(uint32_t old_flags, uint32_t *new_flags, void *arg)
-{
-	(void)arg;
-	if (old_flags & R)
-		*new_flags = old_flags ^ W;
-	return old_flags & R;
-}
-
-static int alloc(const struct pages *pages, struct deed *deed)
-{
-	struct vmset_placement where = {
-		.size = sizeof(where), .policy = VMSET_NEAREST,
-		.hint = pages_at(pages, deed->from),
-	};
-	uintptr_t start = 0;
-	int result = vmset_alloc(pages->set, pages->page, R | W, &where,
-				 &start);
-
-	assert_eq(start != 0, result == 0);
-	if (start) {
-		deed->from = (start - pages->base) / pages->page;
-		deed->to = deed->from + 1;
-	}
-	return result;
-}
-
-static int attempt(const struct pages *pages, struct deed *deed)
-{
-	size_t from = deed->from, to = deed->to;
-
-	switch (deed->op) {
-	case MAP:
-		return pages_map(pages, from, to, R | W, 0);
-	case REPLACE:
-		return pages_map(pages, from, to, R | W, VMSET_REPLACE);
-	case UNMAP:
-		return pages_unmap(pages, from, to);
-	case UPDATE:
-		return vmset_update(pages->set, pages_at(pages, from),
-				    (to - from) * pages->page, exchange,
-				    NULL);
-	case ALLOC:
-		return alloc(pages, deed);
-	case CLEAR:
-		return vmset_clear(pages->set);
-	default:
-		return pages_protect(pages, from, to, protect_flags(deed->op));
-	}
-}
-
-/* What it must have done if it returned 0. */
-static void note(struct pages *pages, const struct deed *deed)
-{
-	const struct pages_cell fresh = { .mapped = true, .flags = R | W };
-	size_t from = deed->from, to = deed->to;
-
-	switch (deed->op) {
-	case MAP:
-	case REPLACE:
-	case ALLOC:
-		pages_are_mapped(pages, from, to, &fresh);
-		break;
-	case UNMAP:
-		pages_are_free(pages, from, to);
-		break;
-	case UPDATE:
-		for (size_t i = from; i < to; i++)
-			exchange(pages->cells[i].flags,
-				 &pages->cells[i].flags, NULL);
-		break;
-	case CLEAR:
-		pages_are_free(pages, 0, PAGES_COUNT);
-		break;
-	default:
-		pages_are_protected(pages, from, to, protect_flags(deed->op));
-	}
-}
-
-/* Results that say that there was nothing to do. */
-static bool idle(int result)
-{
-	return result == -EEXIST || result == -ENOENT || result == -ENOSPC;
-}
-
-/* ---- each call, each error ---- */
-
-static const int errors[] = { ENOMEM, EACCES, EPERM, EAGAIN };
-
-static const char *const shapes[] = {
-	".ww.rrwrr..wwrr.", "wwwwwwwwwwwwwwww", "wrwxrw-rwxrwr-wr",
-	"--ww--rr--..--xx", "ww......rrr.....",
-};
-
-#define ERRORS (sizeof(errors) / sizeof(*errors))
-#define SHAPES (sizeof(shapes) / sizeof(*shapes))
-
-/* What became of calls that were made to fail. */
-struct tally {
-	unsigned long refused, survived;
-	unsigned int most;              /* number of a call that failed */
-};
-
-/* It works when nothing fails. */
-static void do_now(struct pages *pages, struct deed deed)
-{
-	int result = attempt(pages, &deed);
-
-	if (!idle(result)) {
-		assert_ok(result);
-		note(pages, &deed);
-	}
-	pages_check_lines(pages);
-}
-
-/*
- * The deed with one call failing, and once more.  Whether there is such a call.
- * An unmap has other ways where memory is what it lacks; and clear tries each
- * area by itself.
- */
-static bool fail_call(struct pages *pages, struct deed deed,
-		      unsigned int number, int error, struct tally *tally)
-{
-	const struct deed again = deed;
-	unsigned int calls;
-	int result;
-
-	syscalls_watch(vmset_bounds(pages->set));
-	syscalls_fail(number, 0, error);
-	result = attempt(pages, &deed);
-	calls = syscalls_count();
-	syscalls_stop();
-	if (calls < number) {
-		assert_that(result == 0 || idle(result));
-		return false;
-	}
-	if (number > tally->most)
-		tally->most = number;
-	if (result == 0) {
-		assert_that(deed.op == CLEAR ||
-			    (deed.op == UNMAP && error == ENOMEM));
-		note(pages, &deed);
-		tally->survived++;
-	} else {
-		assert_err(result, -error);
-		tally->refused++;
-	}
-	pages_check_lines(pages);
-	do_now(pages, again);
-	return true;
-}
-
-static void fail_each_call(const char *shape, struct deed deed, int error,
-			   struct tally *tally)
-{
-	struct pages pages;
-	unsigned int number = 0;
-	bool failed;
-
-	do {
-		pages_open(&pages, shape);
-		failed = fail_call(&pages, deed, ++number, error, tally);
-		pages_close(&pages);
-	} while (failed);
-}
-
-/* Where ranges begin and end: between, at the ends and inside of areas. */
-static const unsigned char cuts[] = { 0, 2, 3, 5, 9, 12, 16 };
-
-#define CUTS (sizeof(cuts) / sizeof(*cuts))
-
-static struct tally fail_all(enum op op, int error)
-{
-	size_t step = tools_slow() ? 2 : 1;
-	struct tally tally = { 0 };
-
-	for (size_t i = 0; i < SHAPES; i++) {
-		for (size_t from = 0; from + 1 < CUTS; from += step) {
-			for (size_t to = from + 1; to < CUTS; to += step)
-				fail_each_call(shapes[i], (struct deed){
-					op, cuts[from], cuts[to] }, error,
-					&tally);
-		}
-	}
-	return tally;
-}
-
-static void print_tally(const char *what, int error,
-			const struct tally *tally)
-{
-	printf("limits: %-12s  %-7s  %4lu refused, %4lu done in another way, "
-	       "up to call %u\n", what, assert_name(-error), tally->refused,
-	       tally->survived, tally->most);
-	fflush(stdout);
-}
-
-START_TEST(each_call_with_each_error)
-{
-	for (size_t i = 0; i < ERRORS; i++) {
-		struct tally tally = fail_all((enum op)_i, errors[i]);
-
-		assert_that(tally.refused > 0 ||
-			    (_i == CLEAR && tally.survived > 0));
-		assert_that(tally.most > 1 || _i < PROTECT_NONE ||
-			    _i > UPDATE);
-		print_tally(op_names[_i], errors[i], &tally);
-	}
-}
-END_TEST
-
-/* Without the program's own and its heap, which grows by a mapping in a child. */
-static int count_line(const struct kernelmap_line *line, void *arg)
-{
-	if (line->start >= (uintptr_t)sbrk(0))
-		++*(size_t *)arg;
-	return 0;
-}
-
-#define ALL_MEMORY ((struct vmset_range){ 0, UINTPTR_MAX })
-
-/* Of the whole process. */
-static size_t count_mappings(void)
-{
-	size_t count = 0;
-
-	assert_ok(kernelmap_walk(ALL_MEMORY, count_line, &count));
-	return count;
-}
-
-/*
- * Reserving makes two mappings, and three calls between them that may fail.
- * Whichever fails, none is left behind.
- */
-START_TEST(reserving_fails_without_a_trace)
-{
-	size_t size = PAGES_COUNT * (size_t)sysconf(_SC_PAGESIZE);
-	int error = errors[_i];
-
-	if (ON_VALGRIND) {
-		not_tried(__func__, "valgrind maps memory meanwhile");
-		return;
-	}
-	for (unsigned int number = 1; number <= 5; number++) {
-		size_t before = count_mappings();
-		struct vmset *set = NULL;
-		int result;
-
-		syscalls_watch(ALL_MEMORY);
-		syscalls_fail(number, 0, error);
-		result = vmset_reserve(&set, size, 0);
-		syscalls_stop();
-		if (number > 1 && number < 5) {
-			assert_ok(result);
-			assert_ok(vmset_destroy(set));
-		} else {
-			assert_err(result, number == 1 ? -error : -ENOMEM);
-			assert_that(!set);
-		}
-		assert_eq(count_mappings(), before);
-		assert_ok(vmset_reserve(&set, size, 0));
-		assert_ok(vmset_destroy(set));
-		assert_eq(count_mappings(), before);
-	}
-}
-END_TEST
-
-/*
- * What is done to a set from its reservation to its end, of which each call for
- * memory fails in turn: also those for records, and those that ask why.
- */
-static const struct deed life[] = {
-	{ MAP, 0, 9 }, { ALLOC, 12, 13 }, { PROTECT_R, 3, 7 },
-	{ REPLACE, 5, 11 }, { UNMAP, 2, 4 }, { UPDATE, 0, 16 },
-	{ MAP, 14, 16 }, { PROTECT_NONE, 6, 15 }, { CLEAR, 0, 16 },
-	{ MAP, 2, 5 }, { ALLOC, 4, 5 },
-};
-
-#define DEEDS (sizeof(life) / sizeof(*life))
-
-/* One call of all is to fail. */
-struct doom {
-	unsigned int number;
-	int error;
-	bool past;                      /* it has failed */
-	unsigned int kept;              /* mappings, since it was a munmap */
-	struct tally *tally;
-};
-
-/* Whether the call that fails was among those until now, the first time. */
-static bool is_doomed(struct doom *doom)
-{
-	if (doom->past || syscalls_count() < doom->number)
-		return false;
-	doom->past = true;
-	doom->kept = syscalls_kept();
-	syscalls_stop();
-	return true;
-}
-
-/* A call of the library may do without one of the kernel, or tell of it. */
-static void judge(const struct doom *doom, int result)
-{
-	struct tally *tally = doom->tally;
-
-	if (doom->number > tally->most)
-		tally->most = doom->number;
-	if (result == 0) {
-		tally->survived++;
-		return;
-	}
-	/* Records find no memory; or who asks why there is none hears that. */
-	if (result != -ENOMEM &&
-	    (result != -EMFILE || doom->error != ENOMEM))
-		assert_err(result, -doom->error);
-	tally->refused++;
-}
-
-static int reserve_doomed(struct vmset **set, struct doom *doom)
-{
-	size_t size = PAGES_COUNT * (size_t)sysconf(_SC_PAGESIZE);
-	int result = vmset_reserve(set, size, 0);
-
-	if (!is_doomed(doom))
-		return result;
-	judge(doom, result);
-	assert_eq(*set != NULL, result == 0);
-	return result ? vmset_reserve(set, size, 0) : 0;
-}
-
-static void do_doomed(struct pages *pages, struct deed deed, struct doom *doom)
-{
-	const struct deed again = deed;
-	int result = attempt(pages, &deed);
-	bool doomed = is_doomed(doom);
-
-	if (doomed)
-		judge(doom, result);
-	else
-		assert_ok(result);
-	if (!result)
-		note(pages, &deed);
-	if (doom->past)
-		pages_check_lines(pages);
-	if (result)
-		do_now(pages, again);
-}
-
-static void destroy_doomed(struct pages *pages, struct doom *doom)
-{
-	int result = vmset_destroy(pages->set);
-
-	if (!is_doomed(doom)) {
-		assert_ok(result);
-	} else {
-		judge(doom, result);
-		if (result) {
-			pages_check_lines(pages);
-			assert_ok(vmset_destroy(pages->set));
-		}
-	}
-	pages_leave(pages);
-}
-
-/* Whether there is a call with the number. */
-static bool live(unsigned int number, int error, struct tally *tally)
-{
-	struct doom doom = { .number = number, .error = error,
-			     .tally = tally };
-	size_t before = count_mappings();
-	struct vmset *set = NULL;
-	struct pages pages;
-
-	syscalls_watch(ALL_MEMORY);
-	syscalls_fail(number, 0, error);
-	assert_ok(reserve_doomed(&set, &doom));
-	pages_adopt(&pages, set);
-	for (size_t i = 0; i < DEEDS; i++)
-		do_doomed(&pages, life[i], &doom);
-	destroy_doomed(&pages, &doom);
-	syscalls_stop();
-	/* What could not be unmapped may have joined its neighbours. */
-	if (doom.kept)
-		assert_that(count_mappings() <= before + doom.kept);
-	else
-		assert_eq(count_mappings(), before);
-	return doom.past;
-}
-
-START_TEST(each_call_of_a_life_fails)
-{
-	struct tally tally = { 0 };
-	unsigned int number = 0;
-
-	if (ON_VALGRIND) {
-		not_tried(__func__, "valgrind maps memory meanwhile");
-		return;
-	}
-	while (live(++number, errors[_i], &tally))
-		continue;
-	assert_that(tally.most > DEEDS && tally.refused > DEEDS &&
-		    tally.survived > 0);
-	print_tally("a life", errors[_i], &tally);
-}
-END_TEST
-
-static int do_nothing_to_map(void *ctx, uintptr_t start, size_t size,
-			     uint32_t flags, uint64_t offset)
-{
-	(void)ctx, (void)start, (void)size, (void)flags, (void)offset;
-	return 0;
-}
-
-static int do_nothing(void *ctx, uintptr_t start, size_t size)
-{
-	(void)ctx, (void)start, (void)size;
-	return 0;
-}
-
-static int do_nothing_to_protect(void *ctx, uintptr_t start, size_t size,
-				 uint32_t flags)
-{
-	(void)ctx, (void)start, (void)size, (void)flags;
-	return 0;
-}
-
-static const struct vmset_backend_ops nothing_ops = {
-	.size = sizeof(nothing_ops), .map = do_nothing_to_map,
-	.unmap = do_nothing, .protect = do_nothing_to_protect,
-};
-
-static const struct vmset_backend nothing = { &nothing_ops, NULL };
-
-static int create_doomed(struct vmset **set, struct doom *doom)
-{
-	const struct vmset_config config = {
-		.size = sizeof(config), .bounds = { 0, 1 << 20 },
-		.granule = 1, .backend = &nothing,
-	};
-	int result = vmset_create(set, &config);
-
-	if (!is_doomed(doom))
-		return result;
-	judge(doom, result);
-	assert_eq(*set != NULL, result == 0);
-	return result ? vmset_create(set, &config) : 0;
-}
-
-/* The same, where it may fail, once more if it does. */
-static int again_if_doomed(struct vmset *set, int result, size_t areas,
-			   struct doom *doom)
-{
-	if (!is_doomed(doom))
-		return result;
-	judge(doom, result);
-	assert_that(!vmset__check(set));
-	assert_eq(vmset_len(set), areas + (result == 0));
-	return result;
-}
-
-/* Whether there is a call with the number. */
-static bool grow(size_t count, unsigned int number, int error,
-		 struct tally *tally)
-{
-	struct doom doom = { .number = number, .error = error,
-			     .tally = tally };
-	size_t before = count_mappings();
-	struct vmset *set = NULL;
-	int result;
-
-	syscalls_watch(ALL_MEMORY);
-	syscalls_fail(number, 0, error);
-	assert_ok(create_doomed(&set, &doom));
-	/* With a few more when it is past. */
-	for (size_t i = 0; i < count; i++) {
-		if (doom.past && i + 1000 < count)
-			count = i + 1000;
-		result = again_if_doomed(set, vmset_map(set, 2 * i, 1, R, 0),
-					 i, &doom);
-		if (result)
-			assert_ok(vmset_map(set, 2 * i, 1, R, 0));
-	}
-	assert_that(!vmset__check(set));
-	assert_eq(vmset_len(set), count);
-	/* Nothing of this needs the kernel but the memory of the set itself. */
-	result = vmset_destroy(set);
-	if (is_doomed(&doom))
-		judge(&doom, result);
-	assert_ok(result);
-	syscalls_stop();
-	if (doom.kept)
-		assert_that(count_mappings() <= before + doom.kept);
-	else
-		assert_eq(count_mappings(), before);
-	return doom.past;
-}
-
-/* Once with so many areas that their records lie on huge pages. */
-START_TEST(each_call_for_records_fails)
-{
-	bool large = errors[_i] == ENOMEM || getenv("VMSET_TEST_LONG");
-	size_t count = large && !tools_slow() ? 150000 : 5000;
-	struct tally tally = { 0 };
-	unsigned int number = 1;
-
-	if (ON_VALGRIND) {
-		not_tried(__func__, "valgrind maps memory meanwhile");
-		return;
-	}
-	/* The calls for a chunk are up to four, so that steps of five meet all. */
-	while (grow(count, number, errors[_i], &tally))
-		number += number < 40 || getenv("VMSET_TEST_LONG") ? 1 : 5;
-	assert_that(tally.refused > 2 && tally.survived > 2);
-	print_tally("records", errors[_i], &tally);
-}
-END_TEST
-
-/* A munmap that fails leaves all of the set. */
-START_TEST(destroying_fails_whole)
-{
-	struct vmset_range bounds;
-	struct pages pages;
-	int result;
-
-	pages_open(&pages, shapes[0]);
-	bounds = vmset_bounds(pages.set);
-	bounds.start -= pages.page;     /* its page in front */
-	syscalls_watch(bounds);
-	syscalls_fail(1, 0, errors[_i]);
-	result = vmset_destroy(pages.set);
-	assert_eq(syscalls_count(), 1);
-	syscalls_stop();
-	assert_err(result, -errors[_i]);
-	pages_check_lines(&pages);
-	do_now(&pages, (struct deed){ REPLACE, 2, 12 });
-	pages_close(&pages);
-}
-END_TEST
-
-/*
- * Where mmap is refused for want of memory, an unmap goes this way instead: see
- * that the range may be had, take the rights, and mmap or at least madvise.
- * Calls from 1 on, a bit each, that fail, and what comes of it.
- */
-static const struct {
-	unsigned long failing;
-	int result;
-	unsigned int calls;
-} ways[] = {
-	{ 1 << 0, 0, 4 },                       /* mmap */
-	{ 1 << 0 | 1 << 1, -ENOMEM, 2 },        /* and it may not be had */
-	{ 1 << 0 | 1 << 3, 0, 5 },              /* nor does the second mmap */
-	{ 1 << 0 | 1 << 3 | 1 << 4, 0, 5 },     /* nor madvise */
-	{ 1 << 0 | 1 << 2, -ENOTRECOVERABLE, 3 },
-};
-
-#define WAYS ((int)(sizeof(ways) / sizeof(*ways)))
-
-START_TEST(unmapping_has_other_ways)
-{
-	struct pages pages;
-	int result;
-
-	pages_open(&pages, ".wwww.rrrrrrrrrr");
-	syscalls_watch(vmset_bounds(pages.set));
-	syscalls_fail(1, ways[_i].failing >> 1, ENOMEM);
-	result = pages_unmap(&pages, 1, 5);
-	assert_eq(syscalls_count(), ways[_i].calls);
-	syscalls_stop();
-	assert_err(result ? result : -EAGAIN,
-		   ways[_i].result ? ways[_i].result : -EAGAIN);
-	if (result == -ENOTRECOVERABLE) {
-		assert_eq(vmset_verify(pages.set, NULL), 1);
-		assert_ok(pages_unmap(&pages, 1, 5));
-	}
-	if (result != -ENOMEM)
-		note(&pages, &(struct deed){ UNMAP, 1, 5 });
-	pages_check_lines(&pages);
-	/* Whatever was there, what comes now is fresh. */
-	do_now(&pages, (struct deed){ REPLACE, 0, 6 });
-	pages_close(&pages);
-}
-END_TEST
-
-/*
- * Where a protect over areas is refused as if there were too many mappings, they
- * go one by one, and those again that are refused then.  Which calls fail: after
- * the question whether an mmap fits, the protect of all; after that question
- * again and an mmap, the cut that shows why; after an munmap the first area alone;
- * and, of an area that is cut, the advice that would join it again.
- */
-static const struct {
-	size_t to;
-	unsigned long failing;          /* after call 2, a bit each */
-	int result;
-} protects_again[] = {
-	{ 8, 1 << 2 | 1 << 4, 0 },
-	{ 3, 1 << 2 | 1 << 4, -EMFILE },
-	{ 3, 1 << 2 | 1 << 4 | 1 << 5, -EMFILE },
-};
-
-START_TEST(protecting_has_another_way)
-{
-	size_t to = protects_again[_i].to;
-	struct pages pages;
-	int result;
-
-	if (ON_VALGRIND) {
-		not_tried(__func__, "valgrind makes such calls itself");
-		return;
-	}
-	pages_open(&pages, "rrrrxxxx........");
-	syscalls_watch(ALL_MEMORY);
-	syscalls_fail(2, protects_again[_i].failing, ENOMEM);
-	result = pages_protect(&pages, 0, to, R | W);
-	assert_that(syscalls_count() >= 9);
-	syscalls_stop();
-	if (result)
-		assert_err(result, protects_again[_i].result);
-	else
-		pages_are_protected(&pages, 0, to, R | W);
-	assert_eq(result == 0, protects_again[_i].result == 0);
-	pages_check_lines(&pages);
-	do_now(&pages, (struct deed){ PROTECT_RW, 0, to });
-	pages_close(&pages);
-}
-END_TEST
 
 /* ---- limits of the process ---- */
 
@@ -734,10 +73,10 @@ struct trial {
 
 static struct trial try(struct pages *pages, struct deed deed)
 {
-	struct trial trial = { .result = attempt(pages, &deed) };
+	struct trial trial = { .result = deed_try(pages, &deed) };
 
 	if (!trial.result)
-		note(pages, &deed);
+		deed_note(pages, &deed);
 	trial.wrong = pages_wrong(pages);
 	return trial;
 }
@@ -760,7 +99,7 @@ START_TEST(address_space_is_limited)
 
 	if (cannot_limit(__func__))
 		return;
-	pages_open(&pages, shapes[0]);
+	pages_open(&pages, SHAPE);
 	size = 8192 * pages.page;
 	assert_ok(vmset_reserve(&set, size, 0));
 	start = vmset_bounds(set).start;
@@ -810,7 +149,7 @@ START_TEST(address_space_is_overdrawn)
 	for (size_t i = 2; i < 5; i++)
 		expect(&trials[i], 0);
 	pages_check_lines(&pages);
-	do_now(&pages, (struct deed){ MAP, 0, 9 });
+	deed_do(&pages, (struct deed){ MAP, 0, 9 });
 	pages_close(&pages);
 }
 END_TEST
@@ -831,7 +170,7 @@ static int protect_with_room(size_t room)
 	expect(&trials[0], trials[0].result ? -ENOMEM : 0);
 	expect(&trials[1], 0);
 	pages_check_lines(&pages);
-	do_now(&pages, (struct deed){ PROTECT_RW, 0, 16 });
+	deed_do(&pages, (struct deed){ PROTECT_RW, 0, 16 });
 	pages_close(&pages);
 	return trials[0].result;
 }
@@ -848,7 +187,7 @@ START_TEST(data_is_limited)
 		assert_that(protect_with_room(room) == -ENOMEM || room > 8);
 	assert_ok(protect_with_room(64));
 
-	pages_open(&pages, shapes[0]);
+	pages_open(&pages, SHAPE);
 	before = limit_to(RLIMIT_DATA, pages.page);
 	trials[0] = try(&pages, (struct deed){ MAP, 9, 11 });
 	trials[1] = try(&pages, (struct deed){ REPLACE, 2, 14 });
@@ -857,7 +196,7 @@ START_TEST(data_is_limited)
 	expect(&trials[0], -ENOMEM);
 	expect(&trials[1], -ENOMEM);
 	expect(&trials[2], 0);
-	do_now(&pages, (struct deed){ REPLACE, 2, 14 });
+	deed_do(&pages, (struct deed){ REPLACE, 2, 14 });
 	pages_close(&pages);
 }
 END_TEST
@@ -905,21 +244,21 @@ static bool meets_file(const struct pages *pages, const struct deed *deed)
 static void write_files(struct pages *pages, struct deed deed)
 {
 	bool refused = meets_file(pages, &deed);
-	int result = attempt(pages, &deed);
+	int result = deed_try(pages, &deed);
 
 	if (refused)
 		assert_err(result, -EACCES);
-	else if (!idle(result))
+	else if (!deed_is_idle(result))
 		assert_ok(result);
 	if (!result)
-		note(pages, &deed);
+		deed_note(pages, &deed);
 	pages_check(pages);
 }
 
 /* Shared, and open for reading only.  The backend joins, or does not. */
 START_TEST(files_may_be_read_only)
 {
-	static const enum op ops[] = { PROTECT_RW, UPDATE, PROTECT_NONE };
+	static const enum deed_op ops[] = { PROTECT_RW, UPDATE, PROTECT_NONE };
 	int file = filemap_file(PAGES_COUNT), fd = filemap_read_only(file);
 	struct vmset_backend_ops backend_ops = filemap_query_ops;
 	struct vmset_backend backend = { &backend_ops, &fd };
@@ -958,7 +297,7 @@ static bool open_sealed(struct pages *pages)
 
 static void not_sealed(const char *what)
 {
-	not_tried(what, "this kernel has no mseal");
+	tools_not_tried(what, "this kernel has no mseal");
 }
 
 static bool meets_sealed(const struct pages *pages, const struct deed *deed)
@@ -969,13 +308,13 @@ static bool meets_sealed(const struct pages *pages, const struct deed *deed)
 		return false;
 	return deed->op == UNMAP || deed->op == REPLACE ||
 	       deed->op == UPDATE ||
-	       cell->flags != protect_flags(deed->op);
+	       cell->flags != deed_flags(deed->op);
 }
 
 /* Before, over and behind the sealed page. */
 START_TEST(sealed_pages_refuse)
 {
-	static const enum op ops[] = { UNMAP, REPLACE, PROTECT_NONE,
+	static const enum deed_op ops[] = { UNMAP, REPLACE, PROTECT_NONE,
 				       PROTECT_R, PROTECT_RW, UPDATE };
 	struct deed deed = { .op = ops[_i] };
 	struct pages pages;
@@ -988,15 +327,15 @@ START_TEST(sealed_pages_refuse)
 			not_sealed(__func__);
 			return;
 		}
-		result = attempt(&pages, &deed);
+		result = deed_try(&pages, &deed);
 		if (meets_sealed(&pages, &deed))
 			assert_err(result, -EPERM);
-		else if (!idle(result))
+		else if (!deed_is_idle(result))
 			assert_ok(result);
 		if (!result)
-			note(&pages, &deed);
+			deed_note(&pages, &deed);
 		pages_check_lines(&pages);
-		do_now(&pages, (struct deed){ REPLACE, 8, 15 });
+		deed_do(&pages, (struct deed){ REPLACE, 8, 15 });
 		assert_err(vmset_destroy(pages.set), -EPERM);
 		pages_check_lines(&pages);
 		close(pages.memory);
@@ -1058,7 +397,7 @@ static bool cannot_fill(const char *what)
 	if (cannot_limit(what))
 		return true;
 	if (!maps_limit())
-		not_tried(what, "vm.max_map_count is unknown, or so large "
+		tools_not_tried(what, "vm.max_map_count is unknown, or so large "
 			  "that filling up to it takes too long");
 	return !maps_limit();
 }
@@ -1094,7 +433,7 @@ START_TEST(whole_areas_go_at_the_limit)
 	for (size_t i = 0; i < COUNT; i++)
 		expect(&trials[i], 0);
 	pages_check_lines(&pages);
-	do_now(&pages, (struct deed){ MAP, 0, 16 });
+	deed_do(&pages, (struct deed){ MAP, 0, 16 });
 	pages_close(&pages);
 }
 END_TEST
@@ -1118,9 +457,9 @@ START_TEST(a_refused_cut_leaves_no_mapping)
 	pages_open(&pages, "wwwwwwwwwwwwwwww");
 	fill_up(&filler, maps_limit());
 	while (refused < ROOMS) {
-		before[refused] = count_mappings();
+		before[refused] = maps_count();
 		trials[refused] = try(&pages, deed);
-		after[refused] = count_mappings();
+		after[refused] = maps_count();
 		if (trials[refused].result == 0)
 			break;
 		/* Two back and one of them taken, that one back, and two more. */
@@ -1154,7 +493,7 @@ START_TEST(clearing_works_at_the_limit)
 
 	if (cannot_fill(__func__))
 		return;
-	pages_open(&pages, shapes[0]);
+	pages_open(&pages, SHAPE);
 	filled = fill_up(&filler, maps_limit());
 	trials[0] = try(&pages, (struct deed){ PROTECT_NONE, 6, 14 });
 	lost = vmset_verify(filler.set, NULL);
@@ -1266,32 +605,32 @@ static bool is_due(const struct pages *pages, const struct deed *deed,
 	case -ENOSPC:
 		return deed->op == ALLOC && all_mapped(pages);
 	case -ENOENT:
-		return (deed->op == UPDATE || protects(deed->op)) && !mapped;
+		return (deed->op == UPDATE || deed_protects(deed->op)) && !mapped;
 	default:
 		return false;
 	}
 }
 
 /* Clearing, which leaves nothing for the others, comes now and then. */
-static enum op choose_op(struct walk *walk)
+static enum deed_op choose_op(struct walk *walk)
 {
 	if (walk->clears && rng_below(&walk->rng, 64) == 0)
 		return CLEAR;
-	return (enum op)rng_below(&walk->rng, walk->clears ? CLEAR : ALLOC);
+	return (enum deed_op)rng_below(&walk->rng, walk->clears ? CLEAR : ALLOC);
 }
 
 static void step(struct walk *walk)
 {
 	uint32_t from = rng_below(&walk->rng, PAGES_COUNT);
-	enum op op = choose_op(walk);
+	enum deed_op op = choose_op(walk);
 	uint32_t most = from + 6 < PAGES_COUNT ? 6 : PAGES_COUNT - from;
 	struct deed deed = { op, from,
 			     from + 1 + rng_below(&walk->rng, most) };
-	int result = attempt(&walk->pages, &deed);
+	int result = deed_try(&walk->pages, &deed);
 
 	if (result == 0) {
 		walk->done[op]++;
-		note(&walk->pages, &deed);
+		deed_note(&walk->pages, &deed);
 		if (op == MAP || op == REPLACE || op == ALLOC)
 			fill_some(walk, &deed);
 	} else if (!is_due(&walk->pages, &deed, result)) {
@@ -1332,7 +671,7 @@ static void print_walk(const struct walk *walk)
 	for (size_t i = 0; i < OPS; i++) {
 		if (walk->done[i])
 			printf("limits: %-12s  near the limit  %7lu done, "
-			       "%7lu refused\n", op_names[i], walk->done[i],
+			       "%7lu refused\n", deed_names[i], walk->done[i],
 			       walk->refused[i]);
 	}
 	fflush(stdout);
@@ -1341,9 +680,9 @@ static void print_walk(const struct walk *walk)
 /* What is free costs no mapping, so all of the set can be given up. */
 static void check_walk(const struct walk *walk)
 {
-	enum op last = walk->clears ? CLEAR : UPDATE;
+	enum deed_op last = walk->clears ? CLEAR : UPDATE;
 
-	for (enum op op = 0; op <= last; op++) {
+	for (enum deed_op op = 0; op <= last; op++) {
 		assert_that(walk->done[op] > 100);
 		assert_eq(walk->refused[op] > 100, op != CLEAR);
 	}
@@ -1364,7 +703,7 @@ START_TEST(nothing_is_half_done_near_the_limit)
 
 	if (cannot_fill(__func__))
 		return;
-	pages_open(&walk.pages, shapes[0]);
+	pages_open(&walk.pages, SHAPE);
 	fill_up(&walk.filler, maps_limit());
 	walk_along(&walk, tools_rounds(50000));
 	if (!walk.wrong && vmset_verify(walk.filler.set, NULL))
@@ -1375,7 +714,7 @@ START_TEST(nothing_is_half_done_near_the_limit)
 	print_walk(&walk);
 	check_walk(&walk);
 	pages_check_lines(&walk.pages);
-	do_now(&walk.pages, (struct deed){ REPLACE, 0, 16 });
+	deed_do(&walk.pages, (struct deed){ REPLACE, 0, 16 });
 	pages_close(&walk.pages);
 }
 END_TEST
@@ -1383,21 +722,7 @@ END_TEST
 Suite *suite_limits(void)
 {
 	Suite *suite = suite_create("limits");
-	TCase *tcase = tcase_create("calls that fail");
-
-	tcase_set_timeout(tcase, 3600);
-	tcase_add_loop_test(tcase, each_call_with_each_error, 0, OPS);
-	tcase_add_loop_test(tcase, reserving_fails_without_a_trace, 0,
-			    (int)ERRORS);
-	tcase_add_loop_test(tcase, each_call_of_a_life_fails, 0, (int)ERRORS);
-	tcase_add_loop_test(tcase, each_call_for_records_fails, 0,
-			    (int)ERRORS);
-	tcase_add_loop_test(tcase, destroying_fails_whole, 0, (int)ERRORS);
-	tcase_add_loop_test(tcase, unmapping_has_other_ways, 0, WAYS);
-	tcase_add_loop_test(tcase, protecting_has_another_way, 0, 3);
-	suite_add_tcase(suite, tcase);
-
-	tcase = tcase_create("limits");
+	TCase *tcase = tcase_create("limits");
 	tcase_set_timeout(tcase, 3600);
 	tcase_add_test(tcase, address_space_is_limited);
 	tcase_add_test(tcase, address_space_is_overdrawn);

@@ -9,6 +9,7 @@
 #include <config.h>
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -60,6 +61,13 @@ static inline unsigned long tools_rounds(unsigned long full)
 	if (ON_TSAN)
 		return full / 10 + 1;
 	return ON_ASAN ? full / 4 + 1 : full;
+}
+
+/* What is passed over is told, and is no success. */
+static inline void tools_not_tried(const char *what, const char *why)
+{
+	printf("not tried: %s: %s\n", what, why);
+	fflush(stdout);
 }
 
 /*
