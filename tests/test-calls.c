@@ -425,7 +425,7 @@ START_TEST(each_call_for_records_fails)
 	/* The calls for a chunk are up to four, so that steps of five meet all. */
 	while (grow(count, number, errors[_i], &tally))
 		number += number < 40 || getenv("VMSET_TEST_LONG") ? 1 : 5;
-	assert_that(tally.refused > 2 && tally.survived > 2);
+	assert_that(tally.refused > 0 && tally.survived > 0);
 	print_tally("records", errors[_i], &tally);
 }
 END_TEST
