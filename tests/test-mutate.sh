@@ -23,8 +23,10 @@ tests/vmset-tests tests/exhaust tests/interleave: always
 	grep -q '^sound$$' lib/a.c
 always:
 END
-printf '#!/bin/sh\n[ "$1" != slab ] || grep -q suite lib/a.c\n' \
-	> tests/vmset-tests
+cat > tests/vmset-tests << 'END'
+#!/bin/sh
+[ "$1" != slab ] || grep -q suite lib/a.c
+END
 printf '#!/bin/sh\ngrep -q program lib/a.c\n' > tests/exhaust
 printf '#!/bin/sh\n' > tests/interleave
 chmod +x tests/vmset-tests tests/exhaust tests/interleave
