@@ -361,9 +361,25 @@ static void each_hint(struct each *each)
 	}
 }
 
+/* Limits that reach beyond one end of the bounds, and end anywhere inside. */
+static void each_straddling_limit(struct each *each, unsigned int step)
+{
+	const struct space *space = each->space;
+	struct vmset_range *limit = &each->op.where.limit;
+
+	for (unsigned int i = 0; i <= space->units; i += step) {
+		limit->start = space->origin - 1;
+		limit->end = space->origin + i;
+		each_hint(each);
+		limit->start = space->origin + i;
+		limit->end = space->origin + space->units + 1;
+		each_hint(each);
+	}
+}
+
 /*
- * One limit reaches beyond the bounds, and one is none.  In large spaces there
- * are too many.
+ * One limit reaches beyond both ends of the bounds, and one is none.  In large
+ * spaces there are too many.
  */
 static void each_limit(struct each *each, bool all)
 {
@@ -386,15 +402,30 @@ static void each_limit(struct each *each, bool all)
 	}
 	limit->start = limit->end + 1;
 	each_hint(each);
+	if (space->limits)
+		each_straddling_limit(each, step);
 }
 
-/* Every alignment that makes a difference, and one that is none. */
+/* Whether half the alignment allows an address that this one does not. */
+static bool differs(const struct space *space, size_t align)
+{
+	uintptr_t at = space->origin, end = space->origin + space->units;
+
+	while (at < end && at % align != align / 2)
+		at++;
+	return at < end;
+}
+
+/* None, every alignment that makes a difference, and one that is wrong. */
 static void each_align(struct each *each, bool all)
 {
 	const struct space *space = each->space;
 
-	for (size_t align = 0; align <= 4; align++) {
-		if (align == 3 && !space->limits)
+	for (size_t align = 0; align <= UNITS_MAX; align++) {
+		bool power = !(align & (align - 1));
+
+		if (align > 1 && !(power && differs(space, align)) &&
+		    !(align == 3 && space->limits))
 			continue;
 		each->op.where.align = align;
 		each_limit(each, all);

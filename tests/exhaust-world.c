@@ -142,47 +142,166 @@ static const char *check_entries(struct world *world,
 	return NULL;
 }
 
-/* What every reader says of one address, and of those around. */
-static bool read_right(const struct vmset *set, uintptr_t at,
-		       const struct vmset_area *here, bool taken,
-		       const struct vmset_area *next)
+/*
+ * What lies around an address, by index into the listing; n: nothing.  Areas
+ * may be the one that the address is in, and those beside it.
+ */
+struct around {
+	unsigned int entry;             /* the first that ends above it */
+	unsigned int next, below, above;
+	bool taken, area;               /* it is in the entry; in an area */
+};
+
+static void look_around(const struct listing *list, uintptr_t addr,
+			struct around *around)
 {
+	unsigned int n = list->n;
+
+	*around = (struct around){ n, n, n, n, false, false };
+	for (unsigned int i = n; i-- > 0;) {
+		const struct vmset_area *entry = &list->entry[i];
+		bool area = list->kind[i] == VMSET__AREA;
+
+		if (entry->end > addr)
+			around->entry = i;
+		if (area && entry->end > addr)
+			around->next = i;
+		if (area && entry->start > addr)
+			around->above = i;
+		if (area && entry->end <= addr && around->below == n)
+			around->below = i;
+	}
+	around->taken = around->entry < n &&
+			list->entry[around->entry].start <= addr;
+	around->area = around->taken &&
+		       list->kind[around->entry] == VMSET__AREA;
+}
+
+/* What vmset_find, vmset_next and vmset_overlaps say. */
+static bool read_right(const struct vmset *set, const struct listing *list,
+		       const struct around *around, uintptr_t addr)
+{
+	bool next = around->next < list->n;
 	struct vmset_area area;
 
-	if (vmset_find(set, at, &area) != (here ? 0 : -ENOENT) ||
-	    (here && !same_area(here, &area)))
+	if (vmset_find(set, addr, &area) != (around->area ? 0 : -ENOENT) ||
+	    (around->area && !same_area(&list->entry[around->entry], &area)))
 		return false;
-	if (vmset_next(set, at, &area) != (next ? 0 : -ENOENT) ||
-	    (next && !same_area(next, &area)))
+	if (vmset_next(set, addr, &area) != (next ? 0 : -ENOENT) ||
+	    (next && !same_area(&list->entry[around->next], &area)))
 		return false;
-	return vmset_overlaps(set, at, 1) == taken;
+	return vmset_overlaps(set, addr, 1) == around->taken;
+}
+
+/* A walk has all areas from the next one on, and ends. */
+static bool walk_right(const struct vmset *set, const struct listing *list,
+		       const struct around *around, uintptr_t addr)
+{
+	const struct vmset_area *area;
+	struct vmset_iter iter;
+
+	if (vmset_iter_init(&iter, set, addr))
+		return false;
+	for (unsigned int i = around->next; i < list->n; i++) {
+		if (list->kind[i] != VMSET__AREA)
+			continue;
+		area = vmset_iter_next(&iter);
+		if (!area || !same_area(&list->entry[i], area))
+			return false;
+	}
+	return !vmset_iter_next(&iter);
+}
+
+static uint32_t cause_at(const struct listing *list,
+			 const struct around *around, uint32_t access)
+{
+	enum vmset__kind kind;
+
+	if (!around->taken)
+		return VMSET_CAUSE_FREE;
+	kind = list->kind[around->entry];
+	if (kind == VMSET__LOST)
+		return VMSET_CAUSE_LOST;
+	if (kind != VMSET__AREA)
+		return VMSET_CAUSE_GUARD;
+	return access & ~list->entry[around->entry].flags ?
+		       VMSET_CAUSE_PROTECTED : VMSET_CAUSE_ALLOWED;
+}
+
+/* The entry, or what is free between its neighbours. */
+static struct vmset_range range_at(const struct units *model,
+				   const struct listing *list,
+				   const struct around *around)
+{
+	unsigned int i = around->entry;
+	struct vmset_range range = { model->origin,
+				     model->origin + model->count };
+
+	if (around->taken)
+		return (struct vmset_range){ list->entry[i].start,
+					     list->entry[i].end };
+	if (i)
+		range.start = list->entry[i - 1].end;
+	if (i < list->n)
+		range.end = list->entry[i].start;
+	return range;
+}
+
+/* Whether it is the area with the number, or zeros where there is none. */
+static bool is_entry(const struct listing *list, unsigned int number,
+		     const struct vmset_area *is)
+{
+	const struct vmset_area none = { 0 };
+
+	return same_area(number < list->n ? &list->entry[number] : &none, is);
+}
+
+/* What vmset_explain says of an address inside the bounds. */
+static bool explain_right(const struct vmset *set, const struct units *model,
+			  const struct listing *list,
+			  const struct around *around, uintptr_t addr)
+{
+	uint32_t access = 1u << addr % 2;       /* to read, or to write */
+	struct vmset_range range = range_at(model, list, around);
+	struct vmset_fault fault = { .size = sizeof(fault) };
+	uintptr_t below = 0, above = 0;
+
+	if (around->below < list->n)
+		below = addr - list->entry[around->below].end;
+	if (around->above < list->n)
+		above = list->entry[around->above].start - addr;
+	return vmset_explain(set, addr, access, &fault) == 0 &&
+	       fault.set == set && fault.addr == addr &&
+	       fault.access == access &&
+	       fault.cause == cause_at(list, around, access) &&
+	       fault.range.start == range.start &&
+	       fault.range.end == range.end &&
+	       is_entry(list, around->area ? around->entry : list->n,
+			&fault.area) &&
+	       is_entry(list, around->below, &fault.below) &&
+	       is_entry(list, around->above, &fault.above) &&
+	       fault.to_below == below && fault.to_above == above;
 }
 
 static const char *check_readers(const struct world *world,
 				 const struct listing *list,
 				 const struct units *model)
 {
-	unsigned int at = 0, next = 0;
+	struct around around;
 
 	if (vmset_len(world->set) != list->areas ||
 	    vmset_is_empty(world->set) != !list->areas)
 		return "vmset_len or vmset_is_empty";
 	for (unsigned int i = 0; i < model->count; i++) {
 		uintptr_t addr = model->origin + i;
-		bool taken, area;
 
-		while (at < list->n && list->entry[at].end <= addr)
-			at++;
-		while (next < list->n &&
-		       (list->entry[next].end <= addr ||
-			list->kind[next] != VMSET__AREA))
-			next++;
-		taken = at < list->n && list->entry[at].start <= addr;
-		area = taken && list->kind[at] == VMSET__AREA;
-		if (!read_right(world->set, addr,
-				area ? &list->entry[at] : NULL, taken,
-				next < list->n ? &list->entry[next] : NULL))
+		look_around(list, addr, &around);
+		if (!read_right(world->set, list, &around, addr))
 			return "vmset_find, vmset_next or vmset_overlaps";
+		if (!walk_right(world->set, list, &around, addr))
+			return "vmset_iter_next";
+		if (!explain_right(world->set, model, list, &around, addr))
+			return "vmset_explain";
 	}
 	return NULL;
 }

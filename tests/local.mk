@@ -6,6 +6,7 @@
 suite_sources = \
 	tests/test-apply.c \
 	tests/test-backend.c \
+	tests/test-calls.c \
 	tests/test-chain.c \
 	tests/test-check.c \
 	tests/test-elf.c \
@@ -39,6 +40,8 @@ suite_sources = \
 support_sources = \
 	tests/assert.c \
 	tests/assert.h \
+	tests/deeds.c \
+	tests/deeds.h \
 	tests/elf-check.c \
 	tests/elf-check.h \
 	tests/filemap.c \
@@ -102,7 +105,8 @@ strace_logs = \
 	tests/traces/strace/gcc.strace.xz \
 	tests/traces/strace/node.strace.xz \
 	tests/traces/strace/pipeline.strace.xz \
-	tests/traces/strace/python3.strace.xz
+	tests/traces/strace/python3.strace.xz \
+	tests/traces/strace/realloc.strace.xz
 
 # Those that memcheck replays, too: each system call takes it very long.
 small_traces = \
@@ -152,9 +156,11 @@ endif
 # Tests that are scripts.
 test_scripts = \
 	tests/test-examples.sh \
+	tests/test-exhaust.sh \
 	tests/test-guests.sh \
 	tests/test-install.sh \
 	tests/test-man.sh \
+	tests/test-mutate.sh \
 	tests/test-readme.sh \
 	tests/test-replay.sh \
 	tests/test-sandbox.sh

@@ -135,6 +135,22 @@ bool maps_is_hole(struct vmset_range range)
 	return kernel.count == 0;
 }
 
+static int count_line(const struct kernelmap_line *line, void *arg)
+{
+	if (line->start >= (uintptr_t)sbrk(0))
+		++*(size_t *)arg;
+	return 0;
+}
+
+size_t maps_count(void)
+{
+	const struct vmset_range all = { 0, UINTPTR_MAX };
+	size_t count = 0;
+
+	assert_ok(kernelmap_walk(all, count_line, &count));
+	return count;
+}
+
 size_t maps_limit(void)
 {
 	FILE *file = fopen("/proc/sys/vm/max_map_count", "re");

@@ -20,6 +20,12 @@ void maps_check_lines(const struct vmset *set);
 /* Whether there is nothing at all in the range. */
 bool maps_is_hole(struct vmset_range range);
 
+/*
+ * How many mappings the process has, without the program's own and its heap,
+ * which grows by one more in a child.
+ */
+size_t maps_count(void);
+
 /* vm.max_map_count, or 0 where that is more than a test should make. */
 size_t maps_limit(void);
 

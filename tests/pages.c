@@ -82,15 +82,24 @@ static uint32_t flags_of(char letter)
 	}
 }
 
+void pages_adopt(struct pages *pages, struct vmset *set)
+{
+	*pages = (struct pages){ .set = set,
+				 .page = (size_t)sysconf(_SC_PAGESIZE) };
+	pages->memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	assert_that(pages->memory >= 0);
+	assert_about(set);
+	pages->base = vmset_bounds(set).start;
+}
+
 /* Everything is mapped by one call, so that the kernel starts with one area. */
 void pages_open(struct pages *pages, const char *shape)
 {
-	*pages = (struct pages){ .page = (size_t)sysconf(_SC_PAGESIZE) };
-	pages->memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
-	assert_that(pages->memory >= 0);
-	assert_ok(vmset_reserve(&pages->set, PAGES_COUNT * pages->page, 0));
-	assert_about(pages->set);
-	pages->base = vmset_bounds(pages->set).start;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct vmset *set;
+
+	assert_ok(vmset_reserve(&set, PAGES_COUNT * page, 0));
+	pages_adopt(pages, set);
 	assert_ok(pages_map(pages, 0, PAGES_COUNT, R | W, 0));
 	for (size_t i = 0; i < PAGES_COUNT; i++) {
 		pages_are_mapped(pages, i, i + 1, &(struct pages_cell){
@@ -107,11 +116,16 @@ void pages_open(struct pages *pages, const char *shape)
 	}
 }
 
+void pages_leave(struct pages *pages)
+{
+	assert_about(NULL);
+	close(pages->memory);
+}
+
 void pages_close(struct pages *pages)
 {
 	assert_ok(vmset_destroy(pages->set));
-	assert_about(NULL);
-	close(pages->memory);
+	pages_leave(pages);
 }
 
 /* ---- checks ---- */

@@ -37,6 +37,10 @@ struct pages {
 void pages_open(struct pages *pages, const char *shape);
 void pages_close(struct pages *pages);
 
+/* The same for a set that is there, without an area, and stays or is gone. */
+void pages_adopt(struct pages *pages, struct vmset *set);
+void pages_leave(struct pages *pages);
+
 /* Pages are numbered from 0. */
 uintptr_t pages_at(const struct pages *pages, size_t number);
 

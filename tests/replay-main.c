@@ -115,11 +115,22 @@ static int replay_strace(const char *path, const struct unxz_bytes *text,
 	return 0;
 }
 
+/* The number of the first line with anything on it, or of the last. */
+static size_t first_line(const struct unxz_bytes *text)
+{
+	size_t line = 1, i;
+
+	for (i = 0; i + 1 < text->size && text->at[i] == '\n'; i++)
+		line++;
+	return line;
+}
+
 /* By what the file begins with. */
 static int replay_text(const char *path, const struct unxz_bytes *text,
 		       struct settings *settings)
 {
-	static const struct trace_error neither = {
+	const struct trace_error neither = {
+		.line = first_line(text),
 		.reason = "neither a recorded run nor the output of strace",
 	};
 

@@ -25,6 +25,7 @@ static const struct call {
 	{ "brk", STRACE_BRK, "a" },
 	{ "mmap", STRACE_MMAP, "alpmfx" },
 	{ "mmap2", STRACE_MMAP, "alpmfx" },
+	{ "old_mmap", STRACE_MMAP, "alpmfx" },
 	{ "munmap", STRACE_MUNMAP, "al" },
 	{ "mprotect", STRACE_MPROTECT, "alp" },
 	{ "pkey_mprotect", STRACE_MPROTECT, "alpk" },

@@ -99,7 +99,7 @@ int strace_parse(struct strace_log *log, const void *bytes, size_t size,
 void strace_free(struct strace_log *log);
 
 /* The names of the calls of the events: from 0 up to, without, STRACE_CALLS. */
-#define STRACE_CALLS 36u
+#define STRACE_CALLS 37u
 const char *strace_name(unsigned int call);
 
 #endif /* TESTS_STRACE_H */

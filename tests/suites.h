@@ -11,6 +11,7 @@
 #define SUITES(SUITE) \
 	SUITE(apply) \
 	SUITE(backend) \
+	SUITE(calls) \
 	SUITE(chain) \
 	SUITE(check) \
 	SUITE(elf) \

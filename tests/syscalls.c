@@ -21,7 +21,7 @@
 /* The system calls belong to the process, and so does this. */
 static struct {
 	struct vmset_range range;
-	unsigned int calls, ioctls;
+	unsigned int calls, kept, ioctls;
 	unsigned int fail_first;
 	unsigned long fail_also;
 	int error, ioctl_error;
@@ -45,6 +45,11 @@ void syscalls_stop(void)
 unsigned int syscalls_count(void)
 {
 	return watch.calls;
+}
+
+unsigned int syscalls_kept(void)
+{
+	return watch.kept;
 }
 
 void syscalls_fail(unsigned int number, unsigned long also, int error)
@@ -174,7 +179,10 @@ void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 int munmap(void *addr, size_t len)
 {
 	find_all();
-	return watched(addr) && fails() ? -1 : real.munmap(addr, len);
+	if (!watched(addr) || !fails())
+		return real.munmap(addr, len);
+	watch.kept++;
+	return -1;
 }
 
 int mprotect(void *addr, size_t len, int prot)

@@ -24,6 +24,9 @@ void syscalls_stop(void);
 /* How many there were since syscalls_watch. */
 unsigned int syscalls_count(void);
 
+/* How many of them were a munmap and failed, so that something stays mapped. */
+unsigned int syscalls_kept(void);
+
 /*
  * Fail the call with the number, counted from 1, and with each further bit a
  * later one.  Each returns error, a positive errno value.

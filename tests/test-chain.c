@@ -195,6 +195,37 @@ START_TEST(stacks_of_others_are_left_alone)
 }
 END_TEST
 
+/* ---- the list of sets ---- */
+
+static uint32_t pass_on(const struct vmset_fault *fault, void *arg)
+{
+	(void)fault, (void)arg;
+	return VMSET_FAULT_PASS;
+}
+
+/* Whoever needs it first has it made; nothing is done if that fails. */
+START_TEST(no_memory_for_the_list)
+{
+	struct vmset *set;
+	struct sigaction now;
+
+	assert_ok(vmset_reserve(&set, 1u << 20, 0));
+	syscalls_watch((struct vmset_range){ 0, UINTPTR_MAX });
+	syscalls_fail(1, 0, ENOMEM);
+	assert_err(vmset_on_fault(set, pass_on, NULL), -ENOMEM);
+	syscalls_fail(1, 0, ENOMEM);
+	assert_err(vmset_fault_install(0), -ENOMEM);
+	syscalls_stop();
+	ck_assert_int_eq(sigaction(SIGBUS, NULL, &now), 0);
+	assert_that(now.sa_handler == SIG_DFL);
+	assert_err(vmset_fault_remove(), -ENOENT);
+	assert_ok(vmset_on_fault(set, pass_on, NULL));
+	assert_ok(vmset_fault_install(0));
+	assert_ok(vmset_fault_remove());
+	assert_ok(vmset_destroy(set));
+}
+END_TEST
+
 Suite *suite_chain(void)
 {
 	Suite *suite = suite_create("chain");
@@ -206,6 +237,7 @@ Suite *suite_chain(void)
 	tcase_add_test(tcase, handlers_are_spent_once);
 	tcase_add_test(tcase, stacks_that_are_refused);
 	tcase_add_test(tcase, stacks_of_others_are_left_alone);
+	tcase_add_test(tcase, no_memory_for_the_list);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -374,6 +374,10 @@ START_TEST(text_of_each_cause)
 		    "area 0x5000-0x6000 r--, which allows it");
 	expect_line(0x9010, VMSET_READ, "read of 0x9010: outside the set's "
 		    "bounds, 12304 bytes above area 0x5000-0x6000 r--");
+	assert_ok(vmset_map(layers.set, 0x7f00, 0x10, VMSET_WRITE, 0));
+	expect_line(0x7f01, VMSET_READ, "read of 0x7f01: 1 byte into "
+		    "area 0x7f00-0x7f10 -w-, which does not allow it");
+	assert_ok(vmset_unmap(layers.set, 0x7f00, 0x10));
 	fault = explain(0x5002, RW);
 	fault.cause = VMSET_CAUSE_BEYOND;
 	expect_text(&fault, "access to 0x5002: 2 bytes into "

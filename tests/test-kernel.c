@@ -540,8 +540,10 @@ START_TEST(mappings_are_limited)
 {
 	size_t limit = maps_limit(), last;
 
-	if (tools_slow() || !limit)
+	if (tools_slow() || !limit) {
+		tools_not_tried(__func__, "it takes all mappings there may be");
 		return;
+	}
 	assert_ok(vmset_destroy(set));
 	assert_ok(vmset_reserve(&set, 4 * limit * page, 0));
 	base = vmset_bounds(set).start;
@@ -571,8 +573,10 @@ START_TEST(memory_is_limited)
 	struct rlimit before, none;
 	int result[2];
 
-	if (tools_slow())
+	if (tools_slow()) {
+		tools_not_tried(__func__, "who watches needs the memory");
 		return;
+	}
 	assert_ok(map(0, 4, R, 0));
 	getrlimit(RLIMIT_DATA, &before);
 	none = before;

@@ -87,8 +87,8 @@ for options in '' --bare --keep '--every 1' '--every 0'; do
 	# shellcheck disable=SC2086
 	run 0 $options "$traces"/strace/*.xz
 	cat "$scratch/out"
-	[ "$(grep -c '^  compared .* states  ok$' "$scratch/out")" -eq 4 ] ||
-		fail 'not 4 logs that agree'
+	[ "$(grep -c '^  compared .* states  ok$' "$scratch/out")" -eq 5 ] ||
+		fail 'not 5 logs that agree'
 	[ ! -s "$scratch/err" ] || fail 'there are complaints'
 done
 
@@ -103,6 +103,9 @@ says out ' 3, of 3 threads and processes: 0 by fork, 2 by execve, 1 from'
 says out '     9  failed for the program, too'
 run 0 "$traces/strace/node.strace.xz"
 says out ' 1, of 8 threads and processes: 0 by fork, 0 by execve, 1 from'
+run 0 "$traces/strace/realloc.strace.xz"
+says out ', mremap 40,'
+says out '    16  mremap to another place: as map and unmap'
 
 # A log made by hand: nothing is counted wrong.
 flags='MAP_PRIVATE|MAP_ANONYMOUS'
@@ -151,9 +154,14 @@ printf '7 munmap(0x1000, 4096) = 0\n7 munmap(0x1000\n' > "$scratch/bad"
 printf 'what is this\n' > "$scratch/other"
 run 1 "$scratch/bad" "$scratch/other" "$scratch/plain" "$scratch/log"
 says err "$scratch/bad: line 2: call: it is cut off: it has no result"
-says err "$scratch/other: neither a recorded run nor the output of strace"
+says err "$scratch/other: line 1: neither a recorded run nor the output of strace"
 says out 'plain'
 says out 'log: 11 lines of strace'
+printf '\n\nwhat is this\n' > "$scratch/other"
+: > "$scratch/empty"
+run 1 "$scratch/other" "$scratch/empty"
+says err "$scratch/other: line 3: neither a recorded run"
+says err "$scratch/empty: line 1: neither a recorded run"
 
 # Options.
 run 0 --help

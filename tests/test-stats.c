@@ -6,8 +6,10 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "assert.h"
+#include "filemap.h"
 #include "layers.h"
 #include "maps.h"
 #include "suites.h"
@@ -111,6 +113,33 @@ START_TEST(mappings_are_counted)
 	assert_eq(stats.mappings_expected, 4);
 	assert_that(stats.mappings >= 4);
 	assert_ok(vmset_destroy(set));
+}
+END_TEST
+
+/* What different backends mapped is never one mapping. */
+START_TEST(mappings_of_two_backends_are_counted)
+{
+	int file = filemap_file(1);
+	const struct vmset_backend backend = { &filemap_ops, &file };
+	struct vmset_stats stats;
+	struct vmset *set;
+	uintptr_t start;
+	size_t page;
+
+	assert_ok(vmset_reserve(&set, 1u << 20, 0));
+	page = vmset_granule(set);
+	start = vmset_bounds(set).start;
+	assert_ok(vmset_map(set, start, page, VMSET_READ, 0));
+	assert_ok(vmset_map_area(set, &(struct vmset_area){
+		.start = start + page, .end = start + 2 * page,
+		.flags = VMSET_READ, .backend = &backend }, 0));
+	assert_ok(vmset_map(set, start + 2 * page, page, VMSET_READ, 0));
+	stats = stats_of(set, VMSET_COUNT_MAPPINGS);
+	assert_eq(stats.areas, 3);
+	assert_eq(stats.mappings_expected, 4);
+	assert_eq(stats.mappings, 4);
+	assert_ok(vmset_destroy(set));
+	close(file);
 }
 END_TEST
 
@@ -331,6 +360,7 @@ Suite *suite_stats(void)
 	tcase_add_test(tcase, an_empty_set_is_free);
 	tcase_add_test(tcase, bytes_and_calls_are_counted);
 	tcase_add_test(tcase, mappings_are_counted);
+	tcase_add_test(tcase, mappings_of_two_backends_are_counted);
 	tcase_add_test(tcase, the_order_of_first_touch_leaves_no_mappings);
 	tcase_add_test(tcase, bad_requests_change_nothing);
 	tcase_add_test(tcase, counting_fails);

@@ -9,7 +9,9 @@
 #include <config.h>
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -60,6 +62,19 @@ static inline unsigned long tools_rounds(unsigned long full)
 	if (ON_TSAN)
 		return full / 10 + 1;
 	return ON_ASAN ? full / 4 + 1 : full;
+}
+
+/*
+ * What is passed over is told, and is no success.  what is a test's __func__, to
+ * which libcheck has added _fn.
+ */
+static inline void tools_not_tried(const char *what, const char *why)
+{
+	const char *end = strstr(what, "_fn");
+
+	printf("not tried: %.*s: %s\n",
+	       (int)(end ? (size_t)(end - what) : strlen(what)), what, why);
+	fflush(stdout);
 }
 
 /*
