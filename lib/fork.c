@@ -11,6 +11,12 @@
  * another set) may pass the gate: the fork waits for it.  A callback
  * may fork, too.  Its own set is as it should be then, in parent and child; but
  * those it waits for may be waiting for its set, so it does not wait for ever.
+ *
+ * While a thread has the list its signals are blocked, so that no handler finds
+ * it taken; for a fork, until all is over.  But fork handlers of others come in
+ * between.  They may make sets, and even fork, so the list can be taken more than
+ * once, and a fork inside another finds everything done.  And they may touch what
+ * is filled on first touch, so faults are not held back.
  */
 #include "fork.h"
 
@@ -28,6 +34,8 @@
 
 static struct {
 	struct vmset__lock lock;        /* of the list */
+	uint32_t taken;                 /* how often, by the thread that has it */
+	sigset_t mask;                  /* of the thread that forks, from before */
 	struct vmset *first;
 	uint32_t forks;                 /* under way; the gate is open if 0 */
 	uint32_t released;              /* counts, while the gate is closed */
@@ -36,20 +44,42 @@ static struct {
 
 /* ---- the list ---- */
 
-/* A handler that forks must not have interrupted whoever has the list. */
-static void lock_list(sigset_t *mask)
+static void take_list(void)
+{
+	/* -EDEADLK: the thread has it already. */
+	vmset__lock(&sets.lock);
+	sets.taken++;
+}
+
+static void leave_list(void)
+{
+	if (!--sets.taken)
+		vmset__unlock(&sets.lock);
+}
+
+static void block_signals(sigset_t *before)
 {
 	sigset_t all;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, mask);
-	vmset__lock(&sets.lock);
+	pthread_sigmask(SIG_BLOCK, &all, before);
+}
+
+static void lock_list(sigset_t *mask)
+{
+	block_signals(mask);
+	take_list();
 }
 
 static void unlock_list(const sigset_t *mask)
 {
-	vmset__unlock(&sets.lock);
+	leave_list();
 	pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+static bool is_inside_fork(void)
+{
+	return sets.taken > 1;
 }
 
 #define FOR_EACH(set) \
@@ -174,11 +204,24 @@ static bool wait_until_free(void)
 			return true;
 		if (!patient && !time_left(&deadline, &left))
 			return false;
-		vmset__unlock(&sets.lock);
+		leave_list();
 		vmset__futex_wait(&sets.released, released,
 				  patient ? NULL : &left);
-		vmset__lock(&sets.lock);
+		take_list();
 	}
+}
+
+static void let_faults_through(const sigset_t *mask)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE,
+				      SIGILL,  SIGTRAP, SIGSYS };
+	sigset_t unblocked;
+
+	sigemptyset(&unblocked);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		if (!sigismember(mask, faults[i]))
+			sigaddset(&unblocked, faults[i]);
+	pthread_sigmask(SIG_UNBLOCK, &unblocked, NULL);
 }
 
 static void before_fork(void)
@@ -187,21 +230,40 @@ static void before_fork(void)
 	bool free;
 
 	lock_list(&mask);
+	if (is_inside_fork()) {
+		pthread_sigmask(SIG_SETMASK, &mask, NULL);
+		return;
+	}
 	__atomic_add_fetch(&sets.forks, 1, __ATOMIC_SEQ_CST);
 	free = wait_until_free();
 	FOR_EACH(set)
 		set->member.abandoned = !free && is_of_another(set);
+	sets.mask = mask;
+	let_faults_through(&mask);
+}
+
+/* The signals are the thread's again. */
+static void end_fork(void)
+{
+	const sigset_t mask = sets.mask;
+
+	leave_list();
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
 static void after_fork_in_parent(void)
 {
-	vmset__unlock(&sets.lock);
+	if (is_inside_fork()) {
+		leave_list();
+		return;
+	}
+	block_signals(NULL);
 	if (!__atomic_sub_fetch(&sets.forks, 1, __ATOMIC_SEQ_CST))
 		vmset__futex_wake(&sets.forks, INT_MAX);
+	end_fork();
 }
 
-static void after_fork_in_child(void)
+static void reset_sets(void)
 {
 	FOR_EACH(set) {
 		bool abandoned = set->member.abandoned;
@@ -214,8 +276,19 @@ static void after_fork_in_child(void)
 			vmset__unlock(&set->lock);
 		}
 	}
-	sets.forks = 0;
-	vmset__lock_reset(&sets.lock, false);
+}
+
+static void after_fork_in_child(void)
+{
+	reset_sets();
+	/* The forks of the parent's other threads are none of the child's. */
+	sets.forks = is_inside_fork();
+	if (is_inside_fork()) {
+		leave_list();
+		return;
+	}
+	block_signals(NULL);
+	end_fork();
 }
 
 /* ---- members ---- */

@@ -98,6 +98,11 @@
  * Memory in areas is copied, shared or left out as the backend's mappings are; see
  * VMSET_DONTFORK.  vfork, _Fork and clone make children that must not change sets.
  *
+ * Between the library's fork handlers the thread's signals are blocked, but for
+ * those of faults.  Fork handlers of others that run there may use all sets,
+ * make some and destroy them; and a handler that forks never finds a fork of
+ * its own thread half done.
+ *
  * Who uses the library under locks of its own and installs fork handlers that
  * take them (pthread_atfork) may rely on the order: the library's own are
  * installed when it is loaded.

@@ -6,16 +6,19 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "assert.h"
 #include "internal.h"
+#include "poke.h"
 #include "rng.h"
 #include "suites.h"
 #include "tools.h"
@@ -395,6 +398,176 @@ START_TEST(two_update_functions_fork_at_once)
 }
 END_TEST
 
+/* ---- forks inside a fork ---- */
+
+/*
+ * Called once in a fork, after the library's own handler, which is installed
+ * later and so comes first: all sets are held by then.
+ */
+static void (*inside_fork)(void);
+static volatile pid_t inner;
+
+static void call_inside_fork(void)
+{
+	void (*now)(void) = inside_fork;
+
+	inside_fork = NULL;
+	if (now)
+		now();
+}
+
+__attribute__((constructor(101))) static void install_first(void)
+{
+	pthread_atfork(call_inside_fork, NULL, NULL);
+}
+
+static void fork_inner(void)
+{
+	inner = fork();
+}
+
+static void fork_inner_by_signal(int signal)
+{
+	(void)signal;
+	fork_inner();
+}
+
+static void raise_signal(void)
+{
+	raise(SIGUSR1);
+}
+
+/* Whether none is but SIGUSR2. */
+static bool blocks_as_before(void)
+{
+	sigset_t mask;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	for (int signal = 1; signal < SIGRTMIN; signal++)
+		if (sigismember(&mask, signal) != (signal == SIGUSR2))
+			return false;
+	return true;
+}
+
+/* How many children there are; 1000 more for one that is bad. */
+static unsigned int wait_for_children(void)
+{
+	unsigned int n = 0;
+	int status;
+
+	while (wait(&status) > 0)
+		n += WIFEXITED(status) && !WEXITSTATUS(status) ? 1 : 1001;
+	return n;
+}
+
+/* Whoever calls it inside a fork: a handler of a signal, or of the fork. */
+static void (*const ways_inside[])(void) = { raise_signal, fork_inner };
+
+START_TEST(a_fork_inside_a_fork)
+{
+	const struct sigaction action = { .sa_handler = fork_inner_by_signal };
+	sigset_t usr2;
+	pid_t outer;
+
+	open_sets();
+	sigaction(SIGUSR1, &action, NULL);
+	sigemptyset(&usr2);
+	sigaddset(&usr2, SIGUSR2);
+	pthread_sigmask(SIG_SETMASK, &usr2, NULL);
+	inside_fork = ways_inside[_i];
+	outer = fork();
+	if (!outer || !inner)
+		leave_child(blocks_as_before() && all_good() &&
+			    wait_for_children() < 1000);
+	assert_that(blocks_as_before());
+	assert_that(all_good());
+	assert_eq(wait_for_children(), 2);
+	close_sets();
+}
+END_TEST
+
+/* A page that is opened when it is touched. */
+static uint32_t open_touched(const struct vmset_fault *fault, void *arg)
+{
+	const uintptr_t start = fault->addr & ~(page - 1);
+
+	(void)arg;
+	return vmset_map(fault->set, start, page, RW, VMSET_REPLACE) ?
+		       VMSET_FAULT_PASS : VMSET_FAULT_RETRY;
+}
+
+static void touch_page(void)
+{
+	poke_write(page_at(sets[0], 3), 7);
+}
+
+/* Also one of a handler that has nothing to do with this library's. */
+START_TEST(a_fault_inside_a_fork)
+{
+	pid_t child;
+
+	open_sets();
+	assert_ok(vmset_on_fault(sets[0], open_touched, NULL));
+	assert_ok(vmset_fault_install(0));
+	inside_fork = touch_page;
+	child = fork();
+	if (!child)
+		leave_child(poke_read(page_at(sets[0], 3)) == 7 && all_good());
+	expect_good(child);
+	assert_eq(poke_read(page_at(sets[0], 3)), 7);
+	assert_ok(vmset_fault_remove());
+	close_sets();
+}
+END_TEST
+
+static sem_t in_fork;
+static atomic_int made;
+
+static void *make_one(void *arg)
+{
+	struct vmset *set;
+
+	while (sem_wait(&in_fork))
+		;
+	if (!vmset_reserve(&set, page, 0)) {
+		made = 1;
+		vmset_destroy(set);
+	}
+	return arg;
+}
+
+/* Make a set and take it down; does that let others at the list? */
+static void make_inside_fork(void)
+{
+	struct vmset *set;
+
+	if (!vmset_reserve(&set, page, 0) && !vmset_destroy(set))
+		sem_post(&in_fork);
+	nanosleep(&(struct timespec){ 0, 50000000 }, NULL);
+	made = made ? 2 : 0;
+}
+
+START_TEST(a_fork_handler_makes_a_set)
+{
+	pthread_t thread;
+	pid_t child;
+
+	open_sets();
+	made = 0;
+	assert_that(!sem_init(&in_fork, 0, 0));
+	assert_that(!pthread_create(&thread, NULL, make_one, NULL));
+	inside_fork = make_inside_fork;
+	child = fork();
+	if (!child)
+		leave_child(!made && all_good());
+	expect_good(child);
+	assert_that(!pthread_join(thread, NULL));
+	assert_eq(made, 1);
+	sem_destroy(&in_fork);
+	close_sets();
+}
+END_TEST
+
 /* ---- a signal handler forks ---- */
 
 static volatile sig_atomic_t handler_forked, handler_interrupted;
@@ -441,6 +614,79 @@ START_TEST(a_handler_forks_in_the_middle_of_a_change)
 	}
 	/* The test is none if it never hit. */
 	assert_that(tools_slow() || handler_interrupted);
+	close_sets();
+}
+END_TEST
+
+/* ---- a timer forks ---- */
+
+static atomic_bool timer_stops;
+static atomic_ulong timer_forks, timer_bad;
+
+/* Not again before the thread has got on. */
+static void once(long microseconds)
+{
+	struct itimerval timer = { .it_value.tv_usec = microseconds };
+
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void fork_by_timer(int signal)
+{
+	const int saved = errno;
+	const pid_t child = fork();
+	int status;
+
+	(void)signal;
+	if (!child)
+		leave_child(all_good());
+	if (child < 0 || waitpid(child, &status, 0) != child || status)
+		timer_bad++;
+	timer_forks++;
+	if (!timer_stops)
+		once(200);
+	errno = saved;
+}
+
+static void hold_alarms(int how)
+{
+	sigset_t alarm;
+
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	pthread_sigmask(how, &alarm, NULL);
+}
+
+static void *fork_some_unheld(void *arg)
+{
+	hold_alarms(SIG_UNBLOCK);
+	return fork_some(arg);
+}
+
+/* Only threads that fork are interrupted, wherever in a fork they are. */
+START_TEST(a_timer_forks_while_threads_fork)
+{
+	struct sigaction action = { .sa_handler = fork_by_timer,
+				    .sa_flags = SA_RESTART };
+	pthread_t writers[SETS], forkers[2];
+
+	open_sets();
+	timer_forks = timer_bad = 0;
+	timer_stops = false;
+	sigaction(SIGALRM, &action, NULL);
+	hold_alarms(SIG_BLOCK);
+	start_threads(writers, SETS, write_to_set);
+	start_threads(forkers, 2, fork_some_unheld);
+	once(200);
+	for (size_t i = 0; i < 2; i++)
+		assert_that(!pthread_join(forkers[i], NULL));
+	timer_stops = true;
+	stop_threads(writers, SETS);
+	assert_eq(timer_bad, 0);
+	/* The test is none if it never hit. */
+	assert_that(tools_slow() || timer_forks);
+	signal(SIGALRM, SIG_IGN);
+	hold_alarms(SIG_UNBLOCK);
 	close_sets();
 }
 END_TEST
@@ -564,6 +810,20 @@ START_TEST(private_is_copied_and_shared_is_shared)
 }
 END_TEST
 
+/* What is wrong here hangs. */
+static TCase *tcase_inside_a_fork(bool any_thread)
+{
+	TCase *tcase = tcase_create("inside a fork");
+
+	tcase_set_timeout(tcase, 120);
+	tcase_add_loop_test(tcase, a_fork_inside_a_fork, 0, 2);
+	tcase_add_test(tcase, a_fault_inside_a_fork);
+	tcase_add_test(tcase, a_fork_handler_makes_a_set);
+	if (any_thread)
+		tcase_add_test(tcase, a_timer_forks_while_threads_fork);
+	return tcase;
+}
+
 Suite *suite_fork(void)
 {
 	Suite *suite = suite_create("fork");
@@ -588,5 +848,6 @@ Suite *suite_fork(void)
 	tcase_add_test(tcase, areas_are_left_out_or_wiped);
 	tcase_add_test(tcase, private_is_copied_and_shared_is_shared);
 	suite_add_tcase(suite, tcase);
+	suite_add_tcase(suite, tcase_inside_a_fork(any_thread));
 	return suite;
 }
