@@ -9,8 +9,9 @@
  *
  * Who holds a set already (a backend or an update function that changes
  * another set) may pass the gate: the fork waits for it.  A callback
- * may fork, too.  Its own set is as it should be then, in parent and child; but
- * those it waits for may be waiting for its set, so it does not wait for ever.
+ * may fork, too.  Its own set is as it should be then, in parent and child, and
+ * in the child areas are left out and wiped when the change is over.  But those
+ * it waits for may be waiting for its set, so it does not wait for ever.
  *
  * While a thread has the list its signals are blocked, so that no handler finds
  * it taken; for a fork, until all is over.  But fork handlers of others come in
@@ -94,6 +95,37 @@ static bool holds_any(void)
 	return any;
 }
 
+static int lock_set(struct vmset *set)
+{
+	int rc = vmset__lock(&set->lock);
+
+	if (!rc)
+		set->member.at_rest = false;
+	return rc;
+}
+
+/* For handlers on this thread, which may fork in between. */
+static void own_order(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* A fork that comes before this says so is told to the set here. */
+static void come_to_rest(struct vmset *set)
+{
+	for (;;) {
+		set->member.at_rest = true;
+		own_order();
+		if (!set->member.late)
+			return;
+		set->member.at_rest = false;
+		own_order();
+		set->member.late = false;
+		set->member.in_child(set);
+		own_order();
+	}
+}
+
 /* ---- the gate ---- */
 
 static bool is_closed(void)
@@ -129,20 +161,21 @@ static bool may_pass(void)
 int vmset__hold(struct vmset *set)
 {
 	for (;;) {
-		int rc = vmset__lock(&set->lock);
+		int rc = lock_set(set);
 
 		/* The list is this thread's while it forks. */
 		if (rc || !is_closed() || vmset__lock_is_own(&sets.lock))
 			return rc;
 		vmset__release(set);
 		if (may_pass())
-			return vmset__lock(&set->lock);
+			return lock_set(set);
 		wait_until_open();
 	}
 }
 
 void vmset__release(struct vmset *set)
 {
+	come_to_rest(set);
 	vmset__unlock(&set->lock);
 	if (is_closed())
 		tell_forks();
@@ -152,7 +185,7 @@ void vmset__release(struct vmset *set)
 
 static bool is_of_another(const struct vmset *set)
 {
-	return vmset__lock_is_taken(&set->lock) &&
+	return !set->member.abandoned && vmset__lock_is_taken(&set->lock) &&
 	       !vmset__lock_is_own(&set->lock);
 }
 
@@ -237,7 +270,7 @@ static void before_fork(void)
 	__atomic_add_fetch(&sets.forks, 1, __ATOMIC_SEQ_CST);
 	free = wait_until_free();
 	FOR_EACH(set)
-		set->member.abandoned = !free && is_of_another(set);
+		set->member.abandoned |= !free && is_of_another(set);
 	sets.mask = mask;
 	let_faults_through(&mask);
 }
@@ -258,29 +291,38 @@ static void after_fork_in_parent(void)
 		return;
 	}
 	block_signals(NULL);
+	FOR_EACH(set)
+		if (!vmset__lock_is_abandoned(&set->lock))
+			set->member.abandoned = false;
 	if (!__atomic_sub_fetch(&sets.forks, 1, __ATOMIC_SEQ_CST))
 		vmset__futex_wake(&sets.forks, INT_MAX);
 	end_fork();
 }
 
-static void reset_sets(void)
+static void come_through(struct vmset *set)
 {
-	FOR_EACH(set) {
-		bool abandoned = set->member.abandoned;
+	struct vmset__member *member = &set->member;
 
-		if (vmset__lock_is_own(&set->lock))
-			continue;
-		vmset__lock_reset(&set->lock, abandoned);
-		if (!abandoned && !vmset__lock(&set->lock)) {
-			set->member.in_child(set);
-			vmset__unlock(&set->lock);
-		}
+	if (vmset__lock_is_own(&set->lock)) {
+		if (member->at_rest)
+			member->in_child(set);
+		else
+			member->late = true;
+		return;
+	}
+	vmset__lock_reset(&set->lock, member->abandoned);
+	if (member->abandoned) {
+		member->in_child(set);
+	} else if (!vmset__lock(&set->lock)) {
+		member->in_child(set);
+		vmset__unlock(&set->lock);
 	}
 }
 
 static void after_fork_in_child(void)
 {
-	reset_sets();
+	FOR_EACH(set)
+		come_through(set);
 	/* The forks of the parent's other threads are none of the child's. */
 	sets.forks = is_inside_fork();
 	if (is_inside_fork()) {

@@ -141,8 +141,11 @@ extern "C" {
  * VMSET_WIPEONFORK: the same area, which reads as zeros.  Without them it has a
  * copy.  If there is no memory in the child to drop an area, it is wiped.
  *
- * The library does this in the child before fork returns there.  It has no
- * effect on the parent, nor on a child that is not made by fork.
+ * The library does this in the child before fork returns there; in a set that
+ * the thread was changing when it forked, when that change ends.  In a set that
+ * cannot be changed in the child (see Threads, signals, fork, above), areas with
+ * either flag are there and read as zeros.  It has no effect on the parent, nor
+ * on a child that is not made by fork.
  */
 #define VMSET_DONTFORK   0x100u
 #define VMSET_WIPEONFORK 0x200u

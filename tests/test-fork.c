@@ -25,6 +25,7 @@
 
 #define RW    (VMSET_READ | VMSET_WRITE)
 #define PAGES 64
+#define KEPT  2                 /* pages behind them that nobody changes */
 #define SETS  3
 
 static size_t page;
@@ -37,7 +38,7 @@ static void open_sets(void)
 {
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	for (size_t i = 0; i < SETS; i++)
-		assert_ok(vmset_reserve(&sets[i], PAGES * page, 0));
+		assert_ok(vmset_reserve(&sets[i], (PAGES + KEPT) * page, 0));
 	stop = false;
 }
 
@@ -70,6 +71,35 @@ static int change(struct vmset *set, struct rng *rng)
 		rc = vmset_protect(set, start, n * page, VMSET_READ);
 		return rc == -ENOENT ? 0 : rc;
 	}
+}
+
+/* In the pages that nobody changes: one to be wiped, one to be left out. */
+static void keep_secrets(struct vmset *set)
+{
+	for (size_t i = 0; i < KEPT; i++) {
+		assert_ok(vmset_map(set, page_at(set, PAGES + i), page,
+				    RW | (i ? VMSET_DONTFORK :
+					      VMSET_WIPEONFORK), 0));
+		*(char *)page_at(set, PAGES + i) = 's';
+	}
+}
+
+static bool has_secret(const struct vmset *set, size_t i)
+{
+	return !vmset_find(set, page_at(set, PAGES + i), NULL) &&
+	       *(char *)page_at(set, PAGES + i) == 's';
+}
+
+static bool has_secrets(const struct vmset *set)
+{
+	return has_secret(set, 0) && has_secret(set, 1);
+}
+
+static bool has_no_secrets(const struct vmset *set)
+{
+	return !vmset_find(set, page_at(set, PAGES), NULL) &&
+	       *(char *)page_at(set, PAGES) == 0 &&
+	       vmset_find(set, page_at(set, PAGES + 1), NULL) == -ENOENT;
 }
 
 /* Whether a set is whole, true, and as good as ever. */
@@ -301,6 +331,7 @@ END_TEST
 struct forked {
 	pid_t pid;
 	int inner;              /* of a change of the same set */
+	bool had_secrets;       /* until the change was over */
 	pthread_barrier_t *both;
 };
 
@@ -312,6 +343,7 @@ static bool fork_inside(uint32_t old_flags, uint32_t *new_flags, void *arg)
 		pthread_barrier_wait(forked->both);
 	forked->pid = fork();
 	forked->inner = vmset_unmap(sets[0], page_at(sets[0], 0), page);
+	forked->had_secrets = has_secrets(sets[0]);
 	*new_flags = old_flags ^ VMSET_WRITE;
 	return true;
 }
@@ -322,6 +354,8 @@ START_TEST(an_update_function_forks)
 	pthread_t threads[2];
 
 	open_sets();
+	for (size_t i = 0; i < 2; i++)
+		keep_secrets(sets[i]);
 	assert_ok(vmset_map(sets[0], page_at(sets[0], 3), page, RW, 0));
 	for (size_t i = 0; i < 2; i++)
 		assert_that(!pthread_create(&threads[i], NULL, write_to_set,
@@ -332,8 +366,11 @@ START_TEST(an_update_function_forks)
 
 		if (forked.pid == 0)
 			leave_child(!rc && forked.inner == -EDEADLK &&
-				    all_good());
+				    forked.had_secrets &&
+				    has_no_secrets(sets[0]) &&
+				    has_no_secrets(sets[1]) && all_good());
 		assert_that(!rc && forked.inner == -EDEADLK);
+		assert_that(has_secrets(sets[0]) && has_secrets(sets[1]));
 		expect_good(forked.pid);
 	}
 	stop_threads(threads, 2);
@@ -344,9 +381,32 @@ END_TEST
 /* Update a set by a function that forks; what its child exits with. */
 enum { BAD = 1, OTHER_IS_GOOD, OTHER_IS_ABANDONED };
 
+/* What cannot be left out is wiped. */
+static bool has_zeros(const struct vmset *set)
+{
+	return !vmset_find(set, page_at(set, PAGES), NULL) &&
+	       *(char *)page_at(set, PAGES) == 0 &&
+	       !vmset_find(set, page_at(set, PAGES + 1), NULL) &&
+	       *(char *)page_at(set, PAGES + 1) == 0;
+}
+
+/* A set that is given up holds up no fork. */
+static bool can_fork_again(void)
+{
+	const pid_t child = fork();
+	int status;
+
+	if (!child)
+		leave_child(vmset_unmap(sets[2], page_at(sets[2], 0), page) ==
+			    0);
+	return child > 0 && waitpid(child, &status, 0) == child && !status;
+}
+
 static int judge_other(struct vmset *other)
 {
-	if (vmset_find(other, page_at(other, 3), NULL))
+	if (vmset_find(other, page_at(other, 3), NULL) || !can_fork_again())
+		return BAD;
+	if (!has_no_secrets(other) && !has_zeros(other))
 		return BAD;
 	if (vmset_unmap(other, page_at(other, 5), page) != -ENOTRECOVERABLE)
 		return is_good(other) ? OTHER_IS_GOOD : BAD;
@@ -362,7 +422,8 @@ static int fork_inside_update(size_t i, pthread_barrier_t *both)
 	int status;
 
 	if (!forked.pid)
-		tools_leave(!rc && is_good(set) && is_good(sets[2]) ?
+		tools_leave(!rc && has_no_secrets(set) && is_good(set) &&
+					    is_good(sets[2]) ?
 				    judge_other(sets[1 - i]) : BAD);
 	if (rc || waitpid(forked.pid, &status, 0) != forked.pid)
 		return BAD;
@@ -383,8 +444,10 @@ START_TEST(two_update_functions_fork_at_once)
 	int first;
 
 	open_sets();
-	for (size_t i = 0; i < SETS; i++)
+	for (size_t i = 0; i < SETS; i++) {
 		assert_ok(vmset_map(sets[i], page_at(sets[i], 3), page, RW, 0));
+		keep_secrets(sets[i]);
+	}
 	assert_that(!pthread_barrier_init(&both, NULL, 2));
 	assert_that(!pthread_create(&thread, NULL, fork_in_second, &both));
 	first = fork_inside_update(0, &both);
@@ -601,6 +664,7 @@ START_TEST(a_handler_forks_in_the_middle_of_a_change)
 	struct rng rng = { 1 };
 
 	open_sets();
+	keep_secrets(sets[0]);
 	sigaction(SIGALRM, &action, NULL);
 	for (unsigned long i = tools_rounds(300); i; i--) {
 		handler_forked = 0;
@@ -609,8 +673,9 @@ START_TEST(a_handler_forks_in_the_middle_of_a_change)
 			assert_ok(change(sets[0], &rng));
 		every(0);
 		if (!handler_child)
-			leave_child(all_good());
+			leave_child(has_no_secrets(sets[0]) && all_good());
 		expect_good(handler_child);
+		assert_that(has_secrets(sets[0]));
 	}
 	/* The test is none if it never hit. */
 	assert_that(tools_slow() || handler_interrupted);
