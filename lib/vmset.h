@@ -719,8 +719,9 @@ int vmset_stats(const struct vmset *set, struct vmset_stats *stats,
  * was not mended, it faults again, for ever.
  *
  * Passed on at once: a fault at an address in no set that has a fault function,
- * a signal that was sent (kill, raise, sigqueue, timers), and what comes without
- * an address, such as an access to a non-canonical one on x86.
+ * a signal that was sent (kill, raise, sigqueue, timers), what comes without an
+ * address, such as an access to a non-canonical one on x86, and what is reported
+ * late and of no access of the thread's own: BUS_MCEERR_AO, SEGV_MTEAERR.
  *
  *
  * Passing on
@@ -763,7 +764,9 @@ int vmset_stats(const struct vmset *set, struct vmset_stats *stats,
  * too.  errno is kept for it.
  *
  * Several threads may be in it at once.  Where one has mended what another
- * faulted on just before, the other is told VMSET_CAUSE_ALLOWED: answer retry.
+ * faulted on just before, the other is told VMSET_CAUSE_ALLOWED and the code
+ * SEGV_MAPERR or SEGV_ACCERR: answer retry.  With any other code something else
+ * is in the way, and the instruction would fault for ever: pass it on.
  */
 
 /*
