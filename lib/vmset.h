@@ -837,7 +837,8 @@ typedef uint32_t vmset_fault_fn(const struct vmset_fault *fault, void *arg);
  *
  * options is VMSET_FAULT_ALTSTACK or 0.  A fault on a stack that has no room
  * left can only be handled on another one: say VMSET_FAULT_ALTSTACK, and
- * vmset_fault_stack in each thread where that matters.
+ * vmset_fault_stack in each thread where that matters.  The handlers from before
+ * then run there, too.
  *
  * Calls are counted.  While the dispatcher is in place, another call only counts,
  * and adds its option.  Where a signal has meanwhile been given SIG_DFL or
@@ -881,8 +882,11 @@ int vmset_fault_remove(void);
  * for size bytes, or, with size 0, take it down again.
  *
  * size is what fault functions and fault operations need, such as 16384; what
- * the kernel and the dispatcher need is added.  Below the stack is a page
- * that nothing may touch.  The memory is the library's own, from mmap.
+ * the kernel and the dispatcher need is added, and 256 KiB for the handlers from
+ * before: with VMSET_FAULT_ALTSTACK they run on this stack also if they were
+ * installed without SA_ONSTACK, for the thread's own.  Below the stack is a page
+ * that nothing may touch.  The memory is the library's own, from mmap; what
+ * is not used of it takes no memory.
  *
  * Calls nest: the stack that the thread had before, also one of somebody
  * else's, is put aside and comes back.  Take it down before the thread ends:

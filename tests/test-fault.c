@@ -1023,6 +1023,37 @@ START_TEST(stacks)
 }
 END_TEST
 
+#define MUCH ((size_t)64 << 10)
+
+static bool used_much;
+
+/* One that was made for the thread's stack. */
+static void use_much(int signo)
+{
+	volatile char much[MUCH];
+
+	for (size_t i = MUCH; i > 0; i -= 1024)
+		much[i - 1] = (char)signo;
+	used_much = much[MUCH - 1] == (char)signo;
+	remember(signo);
+}
+
+START_TEST(handlers_before_have_room_on_the_stack)
+{
+	const struct sigaction action = { .sa_handler = use_much };
+
+	used_much = false;
+	ck_assert_int_eq(sigaction(SIGSEGV, &action, NULL), 0);
+	assert_ok(vmset_on_fault(set, vmset_fault_pass, NULL));
+	assert_ok(vmset_fault_install(VMSET_FAULT_ALTSTACK));
+	assert_ok(vmset_fault_stack(1));
+	poke_write(start, 1);
+	assert_that(used_much);
+	assert_eq(before.calls, 1);
+	assert_ok(vmset_fault_stack(0));
+}
+END_TEST
+
 static void write_below(void *arg)
 {
 	const stack_t *stack = arg;
@@ -1081,6 +1112,7 @@ Suite *suite_fault(void)
 	tcase_add_test(tests, faults_without_end_end);
 	tcase_add_test(tests, coming_and_going_while_others_fault);
 	tcase_add_test(tests, stacks);
+	tcase_add_test(tests, handlers_before_have_room_on_the_stack);
 	tcase_add_test(tests, below_a_stack_nothing_may_be_touched);
 	suite_add_tcase(suite, tests);
 	return suite;
