@@ -740,7 +740,10 @@ int vmset_stats(const struct vmset *set, struct vmset_stats *stats,
  *
  * A handler that is installed after the dispatcher gets the signal first.  It
  * should pass on what is not its own to the one that it found, the dispatcher,
- * with all three arguments: libsigsegv, the sanitizers, Go and the JVM do.
+ * with all three arguments.  The JVM does, and Go with faults outside of Go code.
+ * libsigsegv does not: it forgets whom it finds, and what its own handlers decline
+ * ends the process.  Install it before the dispatcher, which passes on to it.  The
+ * sanitizers' handlers are there before main, and get what is passed on.
  *
  *
  * In a fault function or a fault operation
