@@ -87,6 +87,47 @@
  * vmset_dump takes no lock.  vmset_create, vmset_reserve and vmset_destroy
  * need what any constructor and destructor need: nobody else uses the set.
  *
+ * Function by function, without the vmset_:
+ *
+ *                         beside      in a        inside a      in the
+ *                         other       signal      change of     child of
+ *                         threads     handler     the set       a fork
+ *   find, next,           yes         yes         yes           yes
+ *     iter_init, iter_fill, iter_next, overlaps, len, is_empty, explain,
+ *     bounds, granule
+ *   map, map_area, alloc, in turn     yes (1)     -EDEADLK      yes (2)
+ *     unmap, protect, update, clear, find_free_area, verify, stats, on_fault
+ *   create, reserve       yes         yes         yes           yes
+ *   destroy               alone       alone (1)   -EDEADLK      yes (2)
+ *   dump                  yes         no          yes           yes
+ *   fault_install,        in turn     yes (3)     yes           yes (2)
+ *     fault_remove
+ *   fault_stack           its own     yes (4)     yes           yes
+ *   fault_text,           yes         yes         yes           yes
+ *     fault_pass
+ *
+ *   in turn  waits, asleep, until another thread's call is over
+ *   alone    nobody else uses the set
+ *   (1)      -EDEADLK if its own thread was changing the set; it waits for
+ *            other threads
+ *   (2)      -ENOTRECOVERABLE if a fork inside a change left it half changed
+ *   (3)      -EDEADLK if its own thread was in one of these two or in on_fault
+ *   (4)      -EBUSY on the alternate stack
+ *
+ * A backend operation, an update function or a signal handler may change
+ * other sets than the one that its thread is changing.  Then the thread holds
+ * both, and the rule for locks is yours to keep: if anything changes B while
+ * its thread changes A, nothing may change A while its thread changes B, or
+ * both wait for ever.  -EDEADLK tells of the thread's own sets only.  That goes
+ * for fault functions, too, if what faulted was inside a change.
+ *
+ * What all sets share: a list of them, which is locked for a moment when one is
+ * made or destroyed; the dispatcher of faults, which has a lock for
+ * vmset_fault_install, vmset_fault_remove, vmset_on_fault, and vmset_destroy of
+ * a set that has a fault function; and forks.  No function of yours is called
+ * under the first two.  While a fork waits for a change of one set, no change
+ * of another begins.
+ *
  * The child of a fork has the parent's sets and may use all of them at once,
  * whichever thread forked and whatever the others were doing.  A fork waits
  * until no set is being changed by another thread; until it is done, changes
