@@ -9,7 +9,6 @@
 #include "fault-chain.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -50,11 +49,7 @@ static struct sigaction take(struct vmset__before *before)
 #define SEGV_MTEAERR 8
 #endif
 
-/*
- * Whether the instruction faults again when the handler returns.  What was sent
- * does not, nor what the machine reported late.
- */
-static bool comes_again(int signo, const siginfo_t *info)
+bool vmset__comes_again(int signo, const siginfo_t *info)
 {
 	return info->si_code > 0 &&
 	       info->si_code != (signo == SIGBUS ? BUS_MCEERR_AO :
@@ -63,7 +58,7 @@ static bool comes_again(int signo, const siginfo_t *info)
 
 static void act_by_default(int signo, siginfo_t *info, bool ignored)
 {
-	const bool again = comes_again(signo, info);
+	const bool again = vmset__comes_again(signo, info);
 
 	if (ignored && !again)
 		return;

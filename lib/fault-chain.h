@@ -6,6 +6,7 @@
 #define VMSET_FAULT_CHAIN_H
 
 #include <signal.h>
+#include <stdbool.h>
 
 #include "latch.h"
 
@@ -19,6 +20,12 @@ void vmset__before_set(struct vmset__before *before,
 
 /* As it would be by now if it had been in place. */
 struct sigaction vmset__before_get(const struct vmset__before *before);
+
+/*
+ * Whether the instruction faults again when the handler returns.  What was sent
+ * does not, nor what the machine reported late, of other accesses.
+ */
+bool vmset__comes_again(int signo, const siginfo_t *info);
 
 /* Hand a signal on.  Async-signal-safe. */
 void vmset__before_call(struct vmset__before *before, int signo,

@@ -24,6 +24,12 @@
 /* The dispatcher, with what is around it in an instrumented build. */
 #define DISPATCHER_NEEDS ((size_t)16 << 10)
 
+/*
+ * A handler from before that did not ask for an alternate stack knows of no
+ * limit, and runs here, too.  What it does not use is never touched.
+ */
+#define BEFORE_NEEDS ((size_t)256 << 10)
+
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
 #endif
@@ -62,7 +68,8 @@ static size_t size_for(size_t size, size_t page)
 
 	if (!frame)
 		frame = MINSIGSTKSZ;
-	least = page + sizeof(struct note) + frame + DISPATCHER_NEEDS;
+	least = page + sizeof(struct note) + frame + DISPATCHER_NEEDS +
+		BEFORE_NEEDS;
 	if (size > SIZE_MAX / 2 - least)
 		return 0;
 	return (least + size + page - 1) & ~(page - 1);

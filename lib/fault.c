@@ -97,10 +97,13 @@ static int need_all_sets(void)
 
 /* ---- a fault ---- */
 
-/* Signals that are sent have no address; what SI_KERNEL stands for neither. */
-static bool has_address(const siginfo_t *info)
+/*
+ * Signals that are sent have no address; what SI_KERNEL stands for neither; and
+ * that of a late report is not the instruction's.
+ */
+static bool has_address(int signo, const siginfo_t *info)
 {
-	return info->si_code > 0 && info->si_code < SI_KERNEL;
+	return vmset__comes_again(signo, info) && info->si_code < SI_KERNEL;
 }
 
 /* Something is not there, and that is all: no key, no tag, no alignment. */
@@ -175,7 +178,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
 {
 	const int saved = errno;
 
-	if (!has_address(info) || !mend(signo, info, context))
+	if (!has_address(signo, info) || !mend(signo, info, context))
 		vmset__before_call(&dispatcher.before[signo == SIGBUS], signo,
 				   info, context);
 	errno = saved;

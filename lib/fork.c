@@ -9,8 +9,15 @@
  *
  * Who holds a set already (a backend or an update function that changes
  * another set) may pass the gate: the fork waits for it.  A callback
- * may fork, too.  Its own set is as it should be then, in parent and child; but
- * those it waits for may be waiting for its set, so it does not wait for ever.
+ * may fork, too.  Its own set is as it should be then, in parent and child, and
+ * in the child areas are left out and wiped when the change is over.  But those
+ * it waits for may be waiting for its set, so it does not wait for ever.
+ *
+ * While a thread has the list its signals are blocked, so that no handler finds
+ * it taken; for a fork, until all is over.  But fork handlers of others come in
+ * between.  They may make sets, and even fork, so the list can be taken more than
+ * once, and a fork inside another finds everything done.  And they may touch what
+ * is filled on first touch, so faults are not held back.
  */
 #include "fork.h"
 
@@ -28,6 +35,8 @@
 
 static struct {
 	struct vmset__lock lock;        /* of the list */
+	uint32_t taken;                 /* how often, by the thread that has it */
+	sigset_t mask;                  /* of the thread that forks, from before */
 	struct vmset *first;
 	uint32_t forks;                 /* under way; the gate is open if 0 */
 	uint32_t released;              /* counts, while the gate is closed */
@@ -36,20 +45,42 @@ static struct {
 
 /* ---- the list ---- */
 
-/* A handler that forks must not have interrupted whoever has the list. */
-static void lock_list(sigset_t *mask)
+static void take_list(void)
+{
+	/* -EDEADLK: the thread has it already. */
+	vmset__lock(&sets.lock);
+	sets.taken++;
+}
+
+static void leave_list(void)
+{
+	if (!--sets.taken)
+		vmset__unlock(&sets.lock);
+}
+
+static void block_signals(sigset_t *before)
 {
 	sigset_t all;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, mask);
-	vmset__lock(&sets.lock);
+	pthread_sigmask(SIG_BLOCK, &all, before);
+}
+
+static void lock_list(sigset_t *mask)
+{
+	block_signals(mask);
+	take_list();
 }
 
 static void unlock_list(const sigset_t *mask)
 {
-	vmset__unlock(&sets.lock);
+	leave_list();
 	pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+static bool is_inside_fork(void)
+{
+	return sets.taken > 1;
 }
 
 #define FOR_EACH(set) \
@@ -62,6 +93,37 @@ static bool holds_any(void)
 	FOR_EACH(set)
 		any |= vmset__lock_is_own(&set->lock);
 	return any;
+}
+
+static int lock_set(struct vmset *set)
+{
+	int rc = vmset__lock(&set->lock);
+
+	if (!rc)
+		set->member.at_rest = false;
+	return rc;
+}
+
+/* For handlers on this thread, which may fork in between. */
+static void own_order(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* A fork that comes before this says so is told to the set here. */
+static void come_to_rest(struct vmset *set)
+{
+	for (;;) {
+		set->member.at_rest = true;
+		own_order();
+		if (!set->member.late)
+			return;
+		set->member.at_rest = false;
+		own_order();
+		set->member.late = false;
+		set->member.in_child(set);
+		own_order();
+	}
 }
 
 /* ---- the gate ---- */
@@ -99,20 +161,21 @@ static bool may_pass(void)
 int vmset__hold(struct vmset *set)
 {
 	for (;;) {
-		int rc = vmset__lock(&set->lock);
+		int rc = lock_set(set);
 
 		/* The list is this thread's while it forks. */
 		if (rc || !is_closed() || vmset__lock_is_own(&sets.lock))
 			return rc;
 		vmset__release(set);
 		if (may_pass())
-			return vmset__lock(&set->lock);
+			return lock_set(set);
 		wait_until_open();
 	}
 }
 
 void vmset__release(struct vmset *set)
 {
+	come_to_rest(set);
 	vmset__unlock(&set->lock);
 	if (is_closed())
 		tell_forks();
@@ -122,7 +185,7 @@ void vmset__release(struct vmset *set)
 
 static bool is_of_another(const struct vmset *set)
 {
-	return vmset__lock_is_taken(&set->lock) &&
+	return !set->member.abandoned && vmset__lock_is_taken(&set->lock) &&
 	       !vmset__lock_is_own(&set->lock);
 }
 
@@ -174,11 +237,24 @@ static bool wait_until_free(void)
 			return true;
 		if (!patient && !time_left(&deadline, &left))
 			return false;
-		vmset__unlock(&sets.lock);
+		leave_list();
 		vmset__futex_wait(&sets.released, released,
 				  patient ? NULL : &left);
-		vmset__lock(&sets.lock);
+		take_list();
 	}
+}
+
+static void let_faults_through(const sigset_t *mask)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE,
+				      SIGILL,  SIGTRAP, SIGSYS };
+	sigset_t unblocked;
+
+	sigemptyset(&unblocked);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		if (!sigismember(mask, faults[i]))
+			sigaddset(&unblocked, faults[i]);
+	pthread_sigmask(SIG_UNBLOCK, &unblocked, NULL);
 }
 
 static void before_fork(void)
@@ -187,35 +263,74 @@ static void before_fork(void)
 	bool free;
 
 	lock_list(&mask);
+	if (is_inside_fork()) {
+		pthread_sigmask(SIG_SETMASK, &mask, NULL);
+		return;
+	}
 	__atomic_add_fetch(&sets.forks, 1, __ATOMIC_SEQ_CST);
 	free = wait_until_free();
 	FOR_EACH(set)
-		set->member.abandoned = !free && is_of_another(set);
+		set->member.abandoned |= !free && is_of_another(set);
+	sets.mask = mask;
+	let_faults_through(&mask);
+}
+
+/* The signals are the thread's again. */
+static void end_fork(void)
+{
+	const sigset_t mask = sets.mask;
+
+	leave_list();
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
 static void after_fork_in_parent(void)
 {
-	vmset__unlock(&sets.lock);
+	if (is_inside_fork()) {
+		leave_list();
+		return;
+	}
+	block_signals(NULL);
+	FOR_EACH(set)
+		if (!vmset__lock_is_abandoned(&set->lock))
+			set->member.abandoned = false;
 	if (!__atomic_sub_fetch(&sets.forks, 1, __ATOMIC_SEQ_CST))
 		vmset__futex_wake(&sets.forks, INT_MAX);
+	end_fork();
+}
+
+static void come_through(struct vmset *set)
+{
+	struct vmset__member *member = &set->member;
+
+	if (vmset__lock_is_own(&set->lock)) {
+		if (member->at_rest)
+			member->in_child(set);
+		else
+			member->late = true;
+		return;
+	}
+	vmset__lock_reset(&set->lock, member->abandoned);
+	if (member->abandoned) {
+		member->in_child(set);
+	} else if (!vmset__lock(&set->lock)) {
+		member->in_child(set);
+		vmset__unlock(&set->lock);
+	}
 }
 
 static void after_fork_in_child(void)
 {
-	FOR_EACH(set) {
-		bool abandoned = set->member.abandoned;
-
-		if (vmset__lock_is_own(&set->lock))
-			continue;
-		vmset__lock_reset(&set->lock, abandoned);
-		if (!abandoned && !vmset__lock(&set->lock)) {
-			set->member.in_child(set);
-			vmset__unlock(&set->lock);
-		}
+	FOR_EACH(set)
+		come_through(set);
+	/* The forks of the parent's other threads are none of the child's. */
+	sets.forks = is_inside_fork();
+	if (is_inside_fork()) {
+		leave_list();
+		return;
 	}
-	sets.forks = 0;
-	vmset__lock_reset(&sets.lock, false);
+	block_signals(NULL);
+	end_fork();
 }
 
 /* ---- members ---- */

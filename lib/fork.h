@@ -13,14 +13,21 @@
 
 struct vmset;
 
-/* Called in the child for every set of the parent's, which is held. */
+/*
+ * Called in the child for every set of the parent's, which is held; or abandoned,
+ * and then it can only be read.
+ */
 typedef void vmset__in_child_fn(struct vmset *set);
 
 struct vmset__member {
 	struct vmset *next, **link;
 	vmset__in_child_fn *in_child;
-	/* A thread that the child does not have is changing it. */
+	/* A thread that this process does not have was changing it. */
 	bool abandoned;
+	/* Whoever has the lock has not begun to change anything, or is done. */
+	bool at_rest;
+	/* in_child is due when the change ends. */
+	bool late;
 };
 
 /* From now on the set comes through forks.  false: no memory. */

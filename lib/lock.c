@@ -85,6 +85,11 @@ bool vmset__lock_is_taken(const struct vmset__lock *lock)
 	return owner_of(lock) != 0;
 }
 
+bool vmset__lock_is_abandoned(const struct vmset__lock *lock)
+{
+	return owner_of(lock) == ABANDONED;
+}
+
 void vmset__lock_reset(struct vmset__lock *lock, bool abandoned)
 {
 	__atomic_store_n(&lock->word, abandoned ? ABANDONED : 0,

@@ -31,6 +31,9 @@ bool vmset__lock_is_own(const struct vmset__lock *lock);
 /* In one order with all that takes and frees locks. */
 bool vmset__lock_is_taken(const struct vmset__lock *lock);
 
+/* Whether nobody will ever have it again. */
+bool vmset__lock_is_abandoned(const struct vmset__lock *lock);
+
 /*
  * In the child of a fork: the owner does not exist.  abandoned: so what it
  * protects stays as it is for ever, else it is free.

@@ -399,7 +399,8 @@ static int clear_locked(struct vmset *set, const struct vmset_backend *except)
 
 /*
  * What areas of the kernel's are to be in the child of a fork.  Where memory is
- * missing to drop one, its contents go at least.
+ * missing to drop one, its contents go at least, and so they do in a set that
+ * can only be read.
  */
 static void in_child(struct vmset *set)
 {
@@ -412,7 +413,8 @@ static void in_child(struct vmset *set)
 		range = vmset__entry_range(&area);
 		if (area.backend != set->backend ||
 		    !(area.flags & VMSET_FORK_FLAGS) ||
-		    (area.flags & VMSET_DONTFORK && !unmap_locked(set, range)))
+		    (area.flags & VMSET_DONTFORK && !set->member.abandoned &&
+		     !unmap_locked(set, range)))
 			continue;
 		vmset__kernel_wipe(range);
 	}

@@ -87,6 +87,47 @@
  * vmset_dump takes no lock.  vmset_create, vmset_reserve and vmset_destroy
  * need what any constructor and destructor need: nobody else uses the set.
  *
+ * Function by function, without the vmset_:
+ *
+ *                         beside      in a        inside a      in the
+ *                         other       signal      change of     child of
+ *                         threads     handler     the set       a fork
+ *   find, next,           yes         yes         yes           yes
+ *     iter_init, iter_fill, iter_next, overlaps, len, is_empty, explain,
+ *     bounds, granule
+ *   map, map_area, alloc, in turn     yes (1)     -EDEADLK      yes (2)
+ *     unmap, protect, update, clear, find_free_area, verify, stats, on_fault
+ *   create, reserve       yes         yes         yes           yes
+ *   destroy               alone       alone (1)   -EDEADLK      yes (2)
+ *   dump                  yes         no          yes           yes
+ *   fault_install,        in turn     yes (3)     yes           yes (2)
+ *     fault_remove
+ *   fault_stack           its own     yes (4)     yes           yes
+ *   fault_text,           yes         yes         yes           yes
+ *     fault_pass
+ *
+ *   in turn  waits, asleep, until another thread's call is over
+ *   alone    nobody else uses the set
+ *   (1)      -EDEADLK if its own thread was changing the set; it waits for
+ *            other threads
+ *   (2)      -ENOTRECOVERABLE if a fork inside a change left it half changed
+ *   (3)      -EDEADLK if its own thread was in one of these two or in on_fault
+ *   (4)      -EBUSY on the alternate stack
+ *
+ * A backend operation, an update function or a signal handler may change
+ * other sets than the one that its thread is changing.  Then the thread holds
+ * both, and the rule for locks is yours to keep: if anything changes B while
+ * its thread changes A, nothing may change A while its thread changes B, or
+ * both wait for ever.  -EDEADLK tells of the thread's own sets only.  That goes
+ * for fault functions, too, if what faulted was inside a change.
+ *
+ * What all sets share: a list of them, which is locked for a moment when one is
+ * made or destroyed; the dispatcher of faults, which has a lock for
+ * vmset_fault_install, vmset_fault_remove, vmset_on_fault, and vmset_destroy of
+ * a set that has a fault function; and forks.  No function of yours is called
+ * under the first two.  While a fork waits for a change of one set, no change
+ * of another begins.
+ *
  * The child of a fork has the parent's sets and may use all of them at once,
  * whichever thread forked and whatever the others were doing.  A fork waits
  * until no set is being changed by another thread; until it is done, changes
@@ -97,6 +138,11 @@
  * changing it is -ENOTRECOVERABLE.
  * Memory in areas is copied, shared or left out as the backend's mappings are; see
  * VMSET_DONTFORK.  vfork, _Fork and clone make children that must not change sets.
+ *
+ * Between the library's fork handlers the thread's signals are blocked, but for
+ * those of faults.  Fork handlers of others that run there may use all sets,
+ * make some and destroy them; and a handler that forks never finds a fork of
+ * its own thread half done.
  *
  * Who uses the library under locks of its own and installs fork handlers that
  * take them (pthread_atfork) may rely on the order: the library's own are
@@ -136,8 +182,11 @@ extern "C" {
  * VMSET_WIPEONFORK: the same area, which reads as zeros.  Without them it has a
  * copy.  If there is no memory in the child to drop an area, it is wiped.
  *
- * The library does this in the child before fork returns there.  It has no
- * effect on the parent, nor on a child that is not made by fork.
+ * The library does this in the child before fork returns there; in a set that
+ * the thread was changing when it forked, when that change ends.  In a set that
+ * cannot be changed in the child (see Threads, signals, fork, above), areas with
+ * either flag are there and read as zeros.  It has no effect on the parent, nor
+ * on a child that is not made by fork.
  */
 #define VMSET_DONTFORK   0x100u
 #define VMSET_WIPEONFORK 0x200u
@@ -711,8 +760,9 @@ int vmset_stats(const struct vmset *set, struct vmset_stats *stats,
  * was not mended, it faults again, for ever.
  *
  * Passed on at once: a fault at an address in no set that has a fault function,
- * a signal that was sent (kill, raise, sigqueue, timers), and what comes without
- * an address, such as an access to a non-canonical one on x86.
+ * a signal that was sent (kill, raise, sigqueue, timers), what comes without an
+ * address, such as an access to a non-canonical one on x86, and what is reported
+ * late and of no access of the thread's own: BUS_MCEERR_AO, SEGV_MTEAERR.
  *
  *
  * Passing on
@@ -731,7 +781,10 @@ int vmset_stats(const struct vmset *set, struct vmset_stats *stats,
  *
  * A handler that is installed after the dispatcher gets the signal first.  It
  * should pass on what is not its own to the one that it found, the dispatcher,
- * with all three arguments: libsigsegv, the sanitizers, Go and the JVM do.
+ * with all three arguments.  The JVM does, and Go with faults outside of Go code.
+ * libsigsegv does not: it forgets whom it finds, and what its own handlers decline
+ * ends the process.  Install it before the dispatcher, which passes on to it.  The
+ * sanitizers' handlers are there before main, and get what is passed on.
  *
  *
  * In a fault function or a fault operation
@@ -755,7 +808,9 @@ int vmset_stats(const struct vmset *set, struct vmset_stats *stats,
  * too.  errno is kept for it.
  *
  * Several threads may be in it at once.  Where one has mended what another
- * faulted on just before, the other is told VMSET_CAUSE_ALLOWED: answer retry.
+ * faulted on just before, the other is told VMSET_CAUSE_ALLOWED and the code
+ * SEGV_MAPERR or SEGV_ACCERR: answer retry.  With any other code something else
+ * is in the way, and the instruction would fault for ever: pass it on.
  */
 
 /*
@@ -826,7 +881,8 @@ typedef uint32_t vmset_fault_fn(const struct vmset_fault *fault, void *arg);
  *
  * options is VMSET_FAULT_ALTSTACK or 0.  A fault on a stack that has no room
  * left can only be handled on another one: say VMSET_FAULT_ALTSTACK, and
- * vmset_fault_stack in each thread where that matters.
+ * vmset_fault_stack in each thread where that matters.  The handlers from before
+ * then run there, too.
  *
  * Calls are counted.  While the dispatcher is in place, another call only counts,
  * and adds its option.  Where a signal has meanwhile been given SIG_DFL or
@@ -870,8 +926,11 @@ int vmset_fault_remove(void);
  * for size bytes, or, with size 0, take it down again.
  *
  * size is what fault functions and fault operations need, such as 16384; what
- * the kernel and the dispatcher need is added.  Below the stack is a page
- * that nothing may touch.  The memory is the library's own, from mmap.
+ * the kernel and the dispatcher need is added, and 256 KiB for the handlers from
+ * before: with VMSET_FAULT_ALTSTACK they run on this stack also if they were
+ * installed without SA_ONSTACK, for the thread's own.  Below the stack is a page
+ * that nothing may touch.  The memory is the library's own, from mmap; what
+ * is not used of it takes no memory.
  *
  * Calls nest: the stack that the thread had before, also one of somebody
  * else's, is put aside and comes back.  Take it down before the thread ends:

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -480,6 +481,42 @@ START_TEST(signals_that_are_sent_go_to_the_handler_before)
 	/* Whatever address siginfo may seem to hold. */
 	assert_eq(calls, 0);
 	assert_ok(vmset_destroy(everywhere));
+}
+END_TEST
+
+/* Of memory that went bad, or of a tag: the address may be of anybody's. */
+static const struct {
+	int signo, code;
+	bool late;
+} reports[] = {
+	{ SIGBUS, BUS_MCEERR_AO, true },
+	{ SIGSEGV, 8, true },           /* SEGV_MTEAERR */
+	{ SIGBUS, BUS_MCEERR_AR, false },
+	{ SIGSEGV, 9, false },          /* SEGV_MTESERR */
+};
+
+#define REPORTS ((int)(sizeof(reports) / sizeof(*reports)))
+
+START_TEST(late_reports_go_to_the_handler_before)
+{
+	siginfo_t info = { .si_signo = reports[_i].signo,
+			   .si_code = reports[_i].code };
+
+	if (ON_VALGRIND)
+		return;
+	info.si_addr = (void *)(start + 5);
+	handle_first(info.si_signo, SA_SIGINFO);
+	assert_ok(vmset_on_fault(set, open_page, NULL));
+	assert_ok(vmset_fault_install(0));
+	ck_assert_int_eq(syscall(SYS_rt_tgsigqueueinfo, getpid(),
+				 (pid_t)syscall(SYS_gettid),
+				 info.si_signo, &info), 0);
+	assert_eq(before.calls, reports[_i].late);
+	assert_eq(calls, !reports[_i].late);
+	if (reports[_i].late)
+		ck_assert_int_eq(before.code, info.si_code);
+	else
+		ck_assert_int_eq(last.code, info.si_code);
 }
 END_TEST
 
@@ -986,6 +1023,37 @@ START_TEST(stacks)
 }
 END_TEST
 
+#define MUCH ((size_t)64 << 10)
+
+static bool used_much;
+
+/* One that was made for the thread's stack. */
+static void use_much(int signo)
+{
+	volatile char much[MUCH];
+
+	for (size_t i = MUCH; i > 0; i -= 1024)
+		much[i - 1] = (char)signo;
+	used_much = much[MUCH - 1] == (char)signo;
+	remember(signo);
+}
+
+START_TEST(handlers_before_have_room_on_the_stack)
+{
+	const struct sigaction action = { .sa_handler = use_much };
+
+	used_much = false;
+	ck_assert_int_eq(sigaction(SIGSEGV, &action, NULL), 0);
+	assert_ok(vmset_on_fault(set, vmset_fault_pass, NULL));
+	assert_ok(vmset_fault_install(VMSET_FAULT_ALTSTACK));
+	assert_ok(vmset_fault_stack(1));
+	poke_write(start, 1);
+	assert_that(used_much);
+	assert_eq(before.calls, 1);
+	assert_ok(vmset_fault_stack(0));
+}
+END_TEST
+
 static void write_below(void *arg)
 {
 	const stack_t *stack = arg;
@@ -1024,6 +1092,8 @@ Suite *suite_fault(void)
 	tcase_add_loop_test(tests,
 			    signals_that_are_sent_go_to_the_handler_before, 0,
 			    2);
+	tcase_add_loop_test(tests, late_reports_go_to_the_handler_before, 0,
+			    REPORTS);
 	tcase_add_test(tests, handler_before_is_called_once_if_it_wants_that);
 	tcase_add_test(tests, faults_are_deadly_by_default);
 	tcase_add_test(tests, the_default_action_sees_the_fault);
@@ -1042,6 +1112,7 @@ Suite *suite_fault(void)
 	tcase_add_test(tests, faults_without_end_end);
 	tcase_add_test(tests, coming_and_going_while_others_fault);
 	tcase_add_test(tests, stacks);
+	tcase_add_test(tests, handlers_before_have_room_on_the_stack);
 	tcase_add_test(tests, below_a_stack_nothing_may_be_touched);
 	suite_add_tcase(suite, tests);
 	return suite;

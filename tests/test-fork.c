@@ -6,22 +6,26 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "assert.h"
 #include "internal.h"
+#include "poke.h"
 #include "rng.h"
 #include "suites.h"
 #include "tools.h"
 
 #define RW    (VMSET_READ | VMSET_WRITE)
 #define PAGES 64
+#define KEPT  2                 /* pages behind them that nobody changes */
 #define SETS  3
 
 static size_t page;
@@ -34,7 +38,7 @@ static void open_sets(void)
 {
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	for (size_t i = 0; i < SETS; i++)
-		assert_ok(vmset_reserve(&sets[i], PAGES * page, 0));
+		assert_ok(vmset_reserve(&sets[i], (PAGES + KEPT) * page, 0));
 	stop = false;
 }
 
@@ -67,6 +71,35 @@ static int change(struct vmset *set, struct rng *rng)
 		rc = vmset_protect(set, start, n * page, VMSET_READ);
 		return rc == -ENOENT ? 0 : rc;
 	}
+}
+
+/* In the pages that nobody changes: one to be wiped, one to be left out. */
+static void keep_secrets(struct vmset *set)
+{
+	for (size_t i = 0; i < KEPT; i++) {
+		assert_ok(vmset_map(set, page_at(set, PAGES + i), page,
+				    RW | (i ? VMSET_DONTFORK :
+					      VMSET_WIPEONFORK), 0));
+		*(char *)page_at(set, PAGES + i) = 's';
+	}
+}
+
+static bool has_secret(const struct vmset *set, size_t i)
+{
+	return !vmset_find(set, page_at(set, PAGES + i), NULL) &&
+	       *(char *)page_at(set, PAGES + i) == 's';
+}
+
+static bool has_secrets(const struct vmset *set)
+{
+	return has_secret(set, 0) && has_secret(set, 1);
+}
+
+static bool has_no_secrets(const struct vmset *set)
+{
+	return !vmset_find(set, page_at(set, PAGES), NULL) &&
+	       *(char *)page_at(set, PAGES) == 0 &&
+	       vmset_find(set, page_at(set, PAGES + 1), NULL) == -ENOENT;
 }
 
 /* Whether a set is whole, true, and as good as ever. */
@@ -298,6 +331,7 @@ END_TEST
 struct forked {
 	pid_t pid;
 	int inner;              /* of a change of the same set */
+	bool had_secrets;       /* until the change was over */
 	pthread_barrier_t *both;
 };
 
@@ -309,6 +343,7 @@ static bool fork_inside(uint32_t old_flags, uint32_t *new_flags, void *arg)
 		pthread_barrier_wait(forked->both);
 	forked->pid = fork();
 	forked->inner = vmset_unmap(sets[0], page_at(sets[0], 0), page);
+	forked->had_secrets = has_secrets(sets[0]);
 	*new_flags = old_flags ^ VMSET_WRITE;
 	return true;
 }
@@ -319,6 +354,8 @@ START_TEST(an_update_function_forks)
 	pthread_t threads[2];
 
 	open_sets();
+	for (size_t i = 0; i < 2; i++)
+		keep_secrets(sets[i]);
 	assert_ok(vmset_map(sets[0], page_at(sets[0], 3), page, RW, 0));
 	for (size_t i = 0; i < 2; i++)
 		assert_that(!pthread_create(&threads[i], NULL, write_to_set,
@@ -329,8 +366,11 @@ START_TEST(an_update_function_forks)
 
 		if (forked.pid == 0)
 			leave_child(!rc && forked.inner == -EDEADLK &&
-				    all_good());
+				    forked.had_secrets &&
+				    has_no_secrets(sets[0]) &&
+				    has_no_secrets(sets[1]) && all_good());
 		assert_that(!rc && forked.inner == -EDEADLK);
+		assert_that(has_secrets(sets[0]) && has_secrets(sets[1]));
 		expect_good(forked.pid);
 	}
 	stop_threads(threads, 2);
@@ -341,9 +381,32 @@ END_TEST
 /* Update a set by a function that forks; what its child exits with. */
 enum { BAD = 1, OTHER_IS_GOOD, OTHER_IS_ABANDONED };
 
+/* What cannot be left out is wiped. */
+static bool has_zeros(const struct vmset *set)
+{
+	return !vmset_find(set, page_at(set, PAGES), NULL) &&
+	       *(char *)page_at(set, PAGES) == 0 &&
+	       !vmset_find(set, page_at(set, PAGES + 1), NULL) &&
+	       *(char *)page_at(set, PAGES + 1) == 0;
+}
+
+/* A set that is given up holds up no fork. */
+static bool can_fork_again(void)
+{
+	const pid_t child = fork();
+	int status;
+
+	if (!child)
+		leave_child(vmset_unmap(sets[2], page_at(sets[2], 0), page) ==
+			    0);
+	return child > 0 && waitpid(child, &status, 0) == child && !status;
+}
+
 static int judge_other(struct vmset *other)
 {
-	if (vmset_find(other, page_at(other, 3), NULL))
+	if (vmset_find(other, page_at(other, 3), NULL) || !can_fork_again())
+		return BAD;
+	if (!has_no_secrets(other) && !has_zeros(other))
 		return BAD;
 	if (vmset_unmap(other, page_at(other, 5), page) != -ENOTRECOVERABLE)
 		return is_good(other) ? OTHER_IS_GOOD : BAD;
@@ -359,7 +422,8 @@ static int fork_inside_update(size_t i, pthread_barrier_t *both)
 	int status;
 
 	if (!forked.pid)
-		tools_leave(!rc && is_good(set) && is_good(sets[2]) ?
+		tools_leave(!rc && has_no_secrets(set) && is_good(set) &&
+					    is_good(sets[2]) ?
 				    judge_other(sets[1 - i]) : BAD);
 	if (rc || waitpid(forked.pid, &status, 0) != forked.pid)
 		return BAD;
@@ -380,8 +444,10 @@ START_TEST(two_update_functions_fork_at_once)
 	int first;
 
 	open_sets();
-	for (size_t i = 0; i < SETS; i++)
+	for (size_t i = 0; i < SETS; i++) {
 		assert_ok(vmset_map(sets[i], page_at(sets[i], 3), page, RW, 0));
+		keep_secrets(sets[i]);
+	}
 	assert_that(!pthread_barrier_init(&both, NULL, 2));
 	assert_that(!pthread_create(&thread, NULL, fork_in_second, &both));
 	first = fork_inside_update(0, &both);
@@ -391,6 +457,176 @@ START_TEST(two_update_functions_fork_at_once)
 		    (intptr_t)second == OTHER_IS_ABANDONED);
 	assert_that(all_good());
 	pthread_barrier_destroy(&both);
+	close_sets();
+}
+END_TEST
+
+/* ---- forks inside a fork ---- */
+
+/*
+ * Called once in a fork, after the library's own handler, which is installed
+ * later and so comes first: all sets are held by then.
+ */
+static void (*inside_fork)(void);
+static volatile pid_t inner;
+
+static void call_inside_fork(void)
+{
+	void (*now)(void) = inside_fork;
+
+	inside_fork = NULL;
+	if (now)
+		now();
+}
+
+__attribute__((constructor(101))) static void install_first(void)
+{
+	pthread_atfork(call_inside_fork, NULL, NULL);
+}
+
+static void fork_inner(void)
+{
+	inner = fork();
+}
+
+static void fork_inner_by_signal(int signal)
+{
+	(void)signal;
+	fork_inner();
+}
+
+static void raise_signal(void)
+{
+	raise(SIGUSR1);
+}
+
+/* Whether none is but SIGUSR2. */
+static bool blocks_as_before(void)
+{
+	sigset_t mask;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	for (int signal = 1; signal < SIGRTMIN; signal++)
+		if (sigismember(&mask, signal) != (signal == SIGUSR2))
+			return false;
+	return true;
+}
+
+/* How many children there are; 1000 more for one that is bad. */
+static unsigned int wait_for_children(void)
+{
+	unsigned int n = 0;
+	int status;
+
+	while (wait(&status) > 0)
+		n += WIFEXITED(status) && !WEXITSTATUS(status) ? 1 : 1001;
+	return n;
+}
+
+/* Whoever calls it inside a fork: a handler of a signal, or of the fork. */
+static void (*const ways_inside[])(void) = { raise_signal, fork_inner };
+
+START_TEST(a_fork_inside_a_fork)
+{
+	const struct sigaction action = { .sa_handler = fork_inner_by_signal };
+	sigset_t usr2;
+	pid_t outer;
+
+	open_sets();
+	sigaction(SIGUSR1, &action, NULL);
+	sigemptyset(&usr2);
+	sigaddset(&usr2, SIGUSR2);
+	pthread_sigmask(SIG_SETMASK, &usr2, NULL);
+	inside_fork = ways_inside[_i];
+	outer = fork();
+	if (!outer || !inner)
+		leave_child(blocks_as_before() && all_good() &&
+			    wait_for_children() < 1000);
+	assert_that(blocks_as_before());
+	assert_that(all_good());
+	assert_eq(wait_for_children(), 2);
+	close_sets();
+}
+END_TEST
+
+/* A page that is opened when it is touched. */
+static uint32_t open_touched(const struct vmset_fault *fault, void *arg)
+{
+	const uintptr_t start = fault->addr & ~(page - 1);
+
+	(void)arg;
+	return vmset_map(fault->set, start, page, RW, VMSET_REPLACE) ?
+		       VMSET_FAULT_PASS : VMSET_FAULT_RETRY;
+}
+
+static void touch_page(void)
+{
+	poke_write(page_at(sets[0], 3), 7);
+}
+
+/* Also one of a handler that has nothing to do with this library's. */
+START_TEST(a_fault_inside_a_fork)
+{
+	pid_t child;
+
+	open_sets();
+	assert_ok(vmset_on_fault(sets[0], open_touched, NULL));
+	assert_ok(vmset_fault_install(0));
+	inside_fork = touch_page;
+	child = fork();
+	if (!child)
+		leave_child(poke_read(page_at(sets[0], 3)) == 7 && all_good());
+	expect_good(child);
+	assert_eq(poke_read(page_at(sets[0], 3)), 7);
+	assert_ok(vmset_fault_remove());
+	close_sets();
+}
+END_TEST
+
+static sem_t in_fork;
+static atomic_int made;
+
+static void *make_one(void *arg)
+{
+	struct vmset *set;
+
+	while (sem_wait(&in_fork))
+		;
+	if (!vmset_reserve(&set, page, 0)) {
+		made = 1;
+		vmset_destroy(set);
+	}
+	return arg;
+}
+
+/* Make a set and take it down; does that let others at the list? */
+static void make_inside_fork(void)
+{
+	struct vmset *set;
+
+	if (!vmset_reserve(&set, page, 0) && !vmset_destroy(set))
+		sem_post(&in_fork);
+	nanosleep(&(struct timespec){ 0, 50000000 }, NULL);
+	made = made ? 2 : 0;
+}
+
+START_TEST(a_fork_handler_makes_a_set)
+{
+	pthread_t thread;
+	pid_t child;
+
+	open_sets();
+	made = 0;
+	assert_that(!sem_init(&in_fork, 0, 0));
+	assert_that(!pthread_create(&thread, NULL, make_one, NULL));
+	inside_fork = make_inside_fork;
+	child = fork();
+	if (!child)
+		leave_child(!made && all_good());
+	expect_good(child);
+	assert_that(!pthread_join(thread, NULL));
+	assert_eq(made, 1);
+	sem_destroy(&in_fork);
 	close_sets();
 }
 END_TEST
@@ -428,6 +664,7 @@ START_TEST(a_handler_forks_in_the_middle_of_a_change)
 	struct rng rng = { 1 };
 
 	open_sets();
+	keep_secrets(sets[0]);
 	sigaction(SIGALRM, &action, NULL);
 	for (unsigned long i = tools_rounds(300); i; i--) {
 		handler_forked = 0;
@@ -436,11 +673,85 @@ START_TEST(a_handler_forks_in_the_middle_of_a_change)
 			assert_ok(change(sets[0], &rng));
 		every(0);
 		if (!handler_child)
-			leave_child(all_good());
+			leave_child(has_no_secrets(sets[0]) && all_good());
 		expect_good(handler_child);
+		assert_that(has_secrets(sets[0]));
 	}
 	/* The test is none if it never hit. */
 	assert_that(tools_slow() || handler_interrupted);
+	close_sets();
+}
+END_TEST
+
+/* ---- a timer forks ---- */
+
+static atomic_bool timer_stops;
+static atomic_ulong timer_forks, timer_bad;
+
+/* Not again before the thread has got on. */
+static void once(long microseconds)
+{
+	struct itimerval timer = { .it_value.tv_usec = microseconds };
+
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void fork_by_timer(int signal)
+{
+	const int saved = errno;
+	const pid_t child = fork();
+	int status;
+
+	(void)signal;
+	if (!child)
+		leave_child(all_good());
+	if (child < 0 || waitpid(child, &status, 0) != child || status)
+		timer_bad++;
+	timer_forks++;
+	if (!timer_stops)
+		once(200);
+	errno = saved;
+}
+
+static void hold_alarms(int how)
+{
+	sigset_t alarm;
+
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	pthread_sigmask(how, &alarm, NULL);
+}
+
+static void *fork_some_unheld(void *arg)
+{
+	hold_alarms(SIG_UNBLOCK);
+	return fork_some(arg);
+}
+
+/* Only threads that fork are interrupted, wherever in a fork they are. */
+START_TEST(a_timer_forks_while_threads_fork)
+{
+	struct sigaction action = { .sa_handler = fork_by_timer,
+				    .sa_flags = SA_RESTART };
+	pthread_t writers[SETS], forkers[2];
+
+	open_sets();
+	timer_forks = timer_bad = 0;
+	timer_stops = false;
+	sigaction(SIGALRM, &action, NULL);
+	hold_alarms(SIG_BLOCK);
+	start_threads(writers, SETS, write_to_set);
+	start_threads(forkers, 2, fork_some_unheld);
+	once(200);
+	for (size_t i = 0; i < 2; i++)
+		assert_that(!pthread_join(forkers[i], NULL));
+	timer_stops = true;
+	stop_threads(writers, SETS);
+	assert_eq(timer_bad, 0);
+	/* The test is none if it never hit. */
+	assert_that(tools_slow() || timer_forks);
+	signal(SIGALRM, SIG_IGN);
+	hold_alarms(SIG_UNBLOCK);
 	close_sets();
 }
 END_TEST
@@ -564,6 +875,20 @@ START_TEST(private_is_copied_and_shared_is_shared)
 }
 END_TEST
 
+/* What is wrong here hangs. */
+static TCase *tcase_inside_a_fork(bool any_thread)
+{
+	TCase *tcase = tcase_create("inside a fork");
+
+	tcase_set_timeout(tcase, 120);
+	tcase_add_loop_test(tcase, a_fork_inside_a_fork, 0, 2);
+	tcase_add_test(tcase, a_fault_inside_a_fork);
+	tcase_add_test(tcase, a_fork_handler_makes_a_set);
+	if (any_thread)
+		tcase_add_test(tcase, a_timer_forks_while_threads_fork);
+	return tcase;
+}
+
 Suite *suite_fork(void)
 {
 	Suite *suite = suite_create("fork");
@@ -588,5 +913,6 @@ Suite *suite_fork(void)
 	tcase_add_test(tcase, areas_are_left_out_or_wiped);
 	tcase_add_test(tcase, private_is_copied_and_shared_is_shared);
 	suite_add_tcase(suite, tcase);
+	suite_add_tcase(suite, tcase_inside_a_fork(any_thread));
 	return suite;
 }

@@ -75,6 +75,8 @@ check_function()
 	done
 	plain "$top/man/vmset.7" | grep -qF ".BR $1 (3)" ||
 		die "vmset.7 does not point to $1"
+	plain "$top/man/vmset.7" | grep -qxF "$1(3)" ||
+		die "vmset.7 does not list $1"
 	checks=$((checks + 1))
 }
 
