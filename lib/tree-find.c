@@ -49,14 +49,14 @@ SPECIALIZED bool find(const struct vmset__tree *tree, uintptr_t addr,
 			return look_again(tree, epoch, addr, area);
 		/* Beside the keys, which will tell which of them it is. */
 		if (level == 1)
-			vmset__prefetch(inner->child, sizeof inner->child, 0);
+			vmset__prefetch(inner->child, sizeof inner->child);
 		i = vmset__route_way(inner, addr, keys_below);
 		node = vmset__load_acquire(&inner->child[i].node);
 	}
 	if (vmset__overtaken(tree, epoch))
 		return look_again(tree, epoch, addr, area);
 	leaf = vmset__leaf(node);
-	vmset__prefetch(leaf->range, sizeof leaf->range, 0);
+	vmset__prefetch(leaf->range, sizeof leaf->range);
 	count = vmset__load(&leaf->node.count);
 	i = vmset__ends_by_way(leaf, count, addr, keys_below);
 	if (i == count)

@@ -140,7 +140,7 @@ SPECIALIZED enum outcome read_leaf(const struct vmset__tree *tree,
 	count = vmset__load(&leaf->node.count);
 	i = vmset__ends_by(leaf, count, *addr) - (way == DOWN);
 	if (quest.max > 1)
-		vmset__prefetch(leaf, sizeof *leaf, 0);
+		vmset__prefetch(leaf, sizeof *leaf);
 	/* Down from the first, i wraps: that is no entry either. */
 	for (n = 0; i < count && n < quest.max; i += way == UP ? 1 : -1u) {
 		vmset__read_entry(leaf, i, entry);
@@ -239,9 +239,8 @@ size_t vmset__tree_read_areas(const struct vmset__tree *tree, uintptr_t *addr,
 static void expect_copy(const struct vmset__tree *tree,
 			const struct vmset__leaf *leaf)
 {
-	vmset__prefetch(leaf, sizeof *leaf, 0);
-	vmset__prefetch(tree->slab.pool[VMSET__LEAF].free.head, sizeof *leaf,
-			1);
+	vmset__prefetch(leaf, sizeof *leaf);
+	vmset__prefetch(tree->slab.pool[VMSET__LEAF].free.head, sizeof *leaf);
 }
 
 void vmset__cursor_route(struct vmset__cursor *cursor,

@@ -61,8 +61,8 @@ struct job {
  */
 static const struct job jobs[] = {
 	{ "areas", 3, 2, { NONE, NONE }, 0, 0, 0, ODD, FAILING },
-	{ "apart", 3, 2, { NONE, NONE }, APART, 0, 0, ODD, FAILING },
-	{ "promises", 3, 2, { ALL, ALL }, 0, 0, 0, ODD, FAILING },
+	{ "apart", 3, 2, { NONE, NONE }, APART, 0, 1, ODD, FAILING },
+	{ "promises", 3, 2, { ALL, ALL }, 0, 0, 1, ODD, FAILING },
 	{ "promises, apart", 3, 2, { ALL, ALL }, APART, 0, 1, ODD, FAILING },
 	{ "undo", 3, 2, { NONE, NONE }, 0, 0, 2, ODD, UNDOING },
 	{ "undo, promises", 3, 2, { ALL, ALL }, APART, 0, 2, ODD, UNDOING },
