@@ -32,6 +32,7 @@ suite_sources = \
 	tests/test-stats.c \
 	tests/test-strace.c \
 	tests/test-threads.c \
+	tests/test-toggle.c \
 	tests/test-trap.c \
 	tests/test-tree.c
 

@@ -37,6 +37,7 @@
 	SUITE(stats) \
 	SUITE(strace) \
 	SUITE(threads) \
+	SUITE(toggle) \
 	SUITE(trap) \
 	SUITE(tree)
 
