@@ -34,7 +34,8 @@ suite_sources = \
 	tests/test-threads.c \
 	tests/test-toggle.c \
 	tests/test-trap.c \
-	tests/test-tree.c
+	tests/test-tree.c \
+	tests/test-wait.c
 
 # What tests share.
 support_sources = \

@@ -39,7 +39,8 @@
 	SUITE(threads) \
 	SUITE(toggle) \
 	SUITE(trap) \
-	SUITE(tree)
+	SUITE(tree) \
+	SUITE(wait)
 
 #define SUITE_DECLARE(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARE)

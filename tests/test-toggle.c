@@ -294,7 +294,7 @@ static timer_t start_timer(void)
 /* The signal comes to any of the threads, to writers in the middle of a change. */
 START_TEST(two_writers_of_one_set)
 {
-	const unsigned long enough = tools_rounds(100000);
+	const unsigned long enough = tools_rounds(40000);
 	struct party parties[READERS];
 	pthread_t threads[READERS + 2];
 	struct layers layers;
@@ -480,7 +480,7 @@ static void (*const writes[])(uint32_t flags) = { replace_many,
 
 START_TEST(many_areas_change_at_once)
 {
-	const unsigned long enough = tools_rounds(100000);
+	const unsigned long enough = tools_rounds(40000);
 	const unsigned int numbers[READERS] = { 0, 1 };
 	pthread_t threads[READERS];
 	uint32_t flags = 1;
