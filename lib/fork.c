@@ -95,19 +95,21 @@ static bool holds_any(void)
 	return any;
 }
 
-static int lock_set(struct vmset *set)
-{
-	int rc = vmset__lock(&set->lock);
-
-	if (!rc)
-		set->member.at_rest = false;
-	return rc;
-}
-
 /* For handlers on this thread, which may fork in between. */
 static void own_order(void)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static int lock_set(struct vmset *set)
+{
+	int rc = vmset__lock(&set->lock);
+
+	if (!rc) {
+		set->member.at_rest = false;
+		own_order();
+	}
+	return rc;
 }
 
 /* A fork that comes before this says so is told to the set here. */
