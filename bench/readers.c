@@ -6,13 +6,13 @@
  * share a container without it: an ordered map behind a pthread_rwlock, and
  * one sequence counter around a sorted array, whose readers look again when
  * the counter has moved. The writer gives whole areas other flags, so that the
- * array never moves and its readers stay in it: a write there is a search and one
- * store, where the set plans, calls a backend and publishes.
+ * array never moves and its readers stay in it: a write there is a search and
+ * one store, where the set plans, calls a backend and publishes.
  *
- * Last, what the readers' protocol costs: the set's own tree, searched by vmset_find
- * and by a bare descent that looks at no epoch and loads as if nobody wrote. Both
- * by the vectors that every machine of the kind has, as the descent is compiled
- * for those.
+ * Last, what the readers' protocol costs: the set's own tree, searched by
+ * vmset_find and by a bare descent that looks at no epoch and loads as if nobody
+ * wrote. Both by the vectors that every machine of the kind has, as the descent
+ * is compiled for those.
  */
 #include <config.h>
 

@@ -15,9 +15,9 @@
  *
  * While a thread has the list its signals are blocked, so that no handler finds
  * it taken; for a fork, until all is over.  But fork handlers of others come in
- * between.  They may make sets, and even fork, so the list can be taken more than
- * once, and a fork inside another finds everything done.  And they may touch what
- * is filled on first touch, so faults are not held back.
+ * between.  They may make sets, and even fork, so the list can be taken more
+ * than once, and a fork inside another finds everything done.  And they may
+ * touch what is filled on first touch, so faults are not held back.
  */
 #include "fork.h"
 
@@ -35,8 +35,8 @@
 
 static struct {
 	struct vmset__lock lock;        /* of the list */
-	uint32_t taken;                 /* how often, by the thread that has it */
-	sigset_t mask;                  /* of the thread that forks, from before */
+	uint32_t taken;                 /* how often, by its owner */
+	sigset_t mask;                  /* from before, of who forks */
 	struct vmset *first;
 	uint32_t forks;                 /* under way; the gate is open if 0 */
 	uint32_t released;              /* counts, while the gate is closed */

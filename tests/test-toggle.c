@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * Readers, in threads and in the handler of a timer's signal, beside writers
- * that go to and fro: what they see is a state that the operations lead to, whole.
- * With two writers of one set, and with operations that change many leaves.
+ * that go to and fro: what they see is a state that the operations lead to,
+ * whole.  With two writers of one set, and with operations that change many
+ * leaves.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -122,6 +123,11 @@ static int make(struct vmset *set, const struct toggle *toggle)
 			       vmset_unmap(set, at, size);
 }
 
+static unsigned int cell_of(uintptr_t addr)
+{
+	return (unsigned int)((addr - FIRST) / CELL);
+}
+
 /* The area, or the free room, that a cell is part of. */
 static struct layers_area run_at(const uint8_t *cells, unsigned int i)
 {
@@ -144,7 +150,7 @@ static bool is_run(const struct vmset_area *area, struct layers_area run)
 static bool is_below(const struct vmset_area *area, const uint8_t *cells,
 		     uintptr_t end)
 {
-	unsigned int i = (unsigned int)((end - FIRST) / CELL);
+	unsigned int i = cell_of(end);
 
 	while (i > 0 && !cells[i - 1])
 		i--;
@@ -154,7 +160,7 @@ static bool is_below(const struct vmset_area *area, const uint8_t *cells,
 static bool is_above(const struct vmset_area *area, const uint8_t *cells,
 		     uintptr_t start)
 {
-	unsigned int i = (unsigned int)((start - FIRST) / CELL);
+	unsigned int i = cell_of(start);
 
 	while (i < CELLS && !cells[i])
 		i++;
@@ -164,8 +170,7 @@ static bool is_above(const struct vmset_area *area, const uint8_t *cells,
 
 static bool is_account(const struct vmset_fault *fault, const uint8_t *cells)
 {
-	const struct layers_area run =
-		run_at(cells, (unsigned int)(fault->addr - FIRST) / CELL);
+	const struct layers_area run = run_at(cells, cell_of(fault->addr));
 
 	return (run.flags ? is_run(&fault->area, run) :
 			    fault->cause == VMSET_CAUSE_FREE) &&
@@ -182,7 +187,7 @@ static size_t count_areas(const uint8_t *cells)
 	return n;
 }
 
-/* Whether what is told of an address is that of one state, and the number too. */
+/* Whether what is told of an address is that of one state; the number, too. */
 static bool is_legal(const struct vmset *set, unsigned int cell)
 {
 	struct vmset_fault fault = { .size = sizeof(fault) };
@@ -215,8 +220,7 @@ static bool walks_legally(const struct vmset *set)
 		for (size_t n = 0; same && n + 1 < iter.n; n++)
 			same = is_run(&iter.areas[n],
 				      run_at(states[i],
-					     (unsigned int)(iter.areas[n].start -
-							    FIRST) / CELL));
+					     cell_of(iter.areas[n].start)));
 		if (same)
 			return true;
 	}
@@ -291,7 +295,7 @@ static timer_t start_timer(void)
 	return timer;
 }
 
-/* The signal comes to any of the threads, to writers in the middle of a change. */
+/* The signal comes to any thread, to a writer in the middle of a change. */
 START_TEST(two_writers_of_one_set)
 {
 	const unsigned long enough = tools_rounds(40000);
@@ -412,8 +416,8 @@ static bool is_one_of_many(const struct vmset_fault *fault, unsigned int i)
 }
 
 /*
- * Look at one area and its neighbours, then at another far away: that one is not
- * older.  And where there is one area instead, no other is left.
+ * Look at one area and its neighbours, then at another far away: that one is
+ * not older.  And where there is one area instead, no other is left.
  */
 static bool sees_whole(struct rng *rng)
 {

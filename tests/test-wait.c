@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * Who waits for whom: a thread is held up inside a backend of one set.  Writers of
- * that set wait for it, asleep; whatever is done with other sets goes on.
+ * Who waits for whom: a thread is held up inside a backend of one set.  Writers
+ * of that set wait for it, asleep; whatever is done with other sets goes on.
  */
 #include <errno.h>
 #include <pthread.h>
