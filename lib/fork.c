@@ -305,20 +305,13 @@ static void come_through(struct vmset *set)
 {
 	struct vmset__member *member = &set->member;
 
-	if (vmset__lock_is_own(&set->lock)) {
-		if (member->at_rest)
-			member->in_child(set);
-		else
-			member->late = true;
+	if (!vmset__lock_is_own(&set->lock)) {
+		vmset__lock_reset(&set->lock, member->abandoned);
+	} else if (!member->at_rest) {
+		member->late = true;
 		return;
 	}
-	vmset__lock_reset(&set->lock, member->abandoned);
-	if (member->abandoned) {
-		member->in_child(set);
-	} else if (!vmset__lock(&set->lock)) {
-		member->in_child(set);
-		vmset__unlock(&set->lock);
-	}
+	member->in_child(set);
 }
 
 static void after_fork_in_child(void)
