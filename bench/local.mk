@@ -77,7 +77,7 @@ bench_readers_LDADD = lib/libvmset-core.la
 BENCH_N = 1000,10000,100000,1000000
 BENCH_ROUNDS = 5
 
-bench: bench/bench$(EXEEXT)
+bench: bench/bench$(EXEEXT) bench/readers$(EXEEXT)
 	bench/bench$(EXEEXT) --areas $(BENCH_N) --rounds $(BENCH_ROUNDS) \
 		--csv bench/bench.csv $(bench_runs)
 	@echo 'All medians are in bench/bench.csv.'
@@ -88,6 +88,7 @@ bench: bench/bench$(EXEEXT)
 	else \
 		echo 'No plot: gnuplot is not here (Debian: gnuplot-nox).'; \
 	fi
+	@$(MAKE) $(AM_MAKEFLAGS) bench-readers
 
 bench-quick: bench/bench$(EXEEXT)
 	bench/bench$(EXEEXT) --areas 1000,10000,100000 --rounds 3

@@ -15,9 +15,9 @@
  *
  * While a thread has the list its signals are blocked, so that no handler finds
  * it taken; for a fork, until all is over.  But fork handlers of others come in
- * between.  They may make sets, and even fork, so the list can be taken more than
- * once, and a fork inside another finds everything done.  And they may touch what
- * is filled on first touch, so faults are not held back.
+ * between.  They may make sets, and even fork, so the list can be taken more
+ * than once, and a fork inside another finds everything done.  And they may
+ * touch what is filled on first touch, so faults are not held back.
  */
 #include "fork.h"
 
@@ -35,8 +35,8 @@
 
 static struct {
 	struct vmset__lock lock;        /* of the list */
-	uint32_t taken;                 /* how often, by the thread that has it */
-	sigset_t mask;                  /* of the thread that forks, from before */
+	uint32_t taken;                 /* how often, by its owner */
+	sigset_t mask;                  /* from before, of who forks */
 	struct vmset *first;
 	uint32_t forks;                 /* under way; the gate is open if 0 */
 	uint32_t released;              /* counts, while the gate is closed */
@@ -95,19 +95,21 @@ static bool holds_any(void)
 	return any;
 }
 
-static int lock_set(struct vmset *set)
-{
-	int rc = vmset__lock(&set->lock);
-
-	if (!rc)
-		set->member.at_rest = false;
-	return rc;
-}
-
 /* For handlers on this thread, which may fork in between. */
 static void own_order(void)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static int lock_set(struct vmset *set)
+{
+	int rc = vmset__lock(&set->lock);
+
+	if (!rc) {
+		set->member.at_rest = false;
+		own_order();
+	}
+	return rc;
 }
 
 /* A fork that comes before this says so is told to the set here. */
@@ -303,20 +305,13 @@ static void come_through(struct vmset *set)
 {
 	struct vmset__member *member = &set->member;
 
-	if (vmset__lock_is_own(&set->lock)) {
-		if (member->at_rest)
-			member->in_child(set);
-		else
-			member->late = true;
+	if (!vmset__lock_is_own(&set->lock)) {
+		vmset__lock_reset(&set->lock, member->abandoned);
+	} else if (!member->at_rest) {
+		member->late = true;
 		return;
 	}
-	vmset__lock_reset(&set->lock, member->abandoned);
-	if (member->abandoned) {
-		member->in_child(set);
-	} else if (!vmset__lock(&set->lock)) {
-		member->in_child(set);
-		vmset__unlock(&set->lock);
-	}
+	member->in_child(set);
 }
 
 static void after_fork_in_child(void)

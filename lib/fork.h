@@ -14,8 +14,8 @@
 struct vmset;
 
 /*
- * Called in the child for every set of the parent's, which is held; or abandoned,
- * and then it can only be read.
+ * Called in the child for every set of the parent's, while nobody changes it.  One
+ * that is abandoned can only be read.
  */
 typedef void vmset__in_child_fn(struct vmset *set);
 

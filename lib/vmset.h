@@ -184,9 +184,9 @@ extern "C" {
  *
  * The library does this in the child before fork returns there; in a set that
  * the thread was changing when it forked, when that change ends.  In a set that
- * cannot be changed in the child (see Threads, signals, fork, above), areas with
- * either flag are there and read as zeros.  It has no effect on the parent, nor
- * on a child that is not made by fork.
+ * cannot be changed in the child (see Threads, signals, fork, above), areas
+ * with either flag are there and read as zeros.  It has no effect on the
+ * parent, nor on a child that is not made by fork.
  */
 #define VMSET_DONTFORK   0x100u
 #define VMSET_WIPEONFORK 0x200u
@@ -376,9 +376,9 @@ int vmset_create(struct vmset **set, const struct vmset_config *config);
  * nothing but the set may map, unmap or protect inside it.  The reservation
  * takes no memory and no commit charge, but counts toward RLIMIT_AS.
  *
- * Flags of its areas are VMSET_READ, VMSET_WRITE, VMSET_EXEC, VMSET_DONTFORK and
- * VMSET_WIPEONFORK; others are -EINVAL.  Contents: a fresh area reads as zeros; replaced and unmapped memory
- * is given back to the kernel at once.
+ * Flags of its areas are VMSET_READ, VMSET_WRITE, VMSET_EXEC, VMSET_DONTFORK
+ * and VMSET_WIPEONFORK; others are -EINVAL.  Contents: a fresh area reads as
+ * zeros; replaced and unmapped memory is given back to the kernel at once.
  *
  * options are those of struct vmset_config.
  *
@@ -760,9 +760,10 @@ int vmset_stats(const struct vmset *set, struct vmset_stats *stats,
  * was not mended, it faults again, for ever.
  *
  * Passed on at once: a fault at an address in no set that has a fault function,
- * a signal that was sent (kill, raise, sigqueue, timers), what comes without an
- * address, such as an access to a non-canonical one on x86, and what is reported
- * late and of no access of the thread's own: BUS_MCEERR_AO, SEGV_MTEAERR.
+ * a signal that was sent (kill, raise, sigqueue, timers), what comes without
+ * an address, such as an access to a non-canonical one on x86, and what is
+ * reported late and of no access of the thread's own: BUS_MCEERR_AO,
+ * SEGV_MTEAERR.
  *
  *
  * Passing on
@@ -781,10 +782,11 @@ int vmset_stats(const struct vmset *set, struct vmset_stats *stats,
  *
  * A handler that is installed after the dispatcher gets the signal first.  It
  * should pass on what is not its own to the one that it found, the dispatcher,
- * with all three arguments.  The JVM does, and Go with faults outside of Go code.
- * libsigsegv does not: it forgets whom it finds, and what its own handlers decline
- * ends the process.  Install it before the dispatcher, which passes on to it.  The
- * sanitizers' handlers are there before main, and get what is passed on.
+ * with all three arguments.  The JVM does, and Go with faults outside of Go
+ * code.  libsigsegv does not: it forgets whom it finds, and what its own
+ * handlers decline ends the process.  Install it before the dispatcher, which
+ * passes on to it.  The sanitizers' handlers are there before main, and get what
+ * is passed on.
  *
  *
  * In a fault function or a fault operation
@@ -881,8 +883,8 @@ typedef uint32_t vmset_fault_fn(const struct vmset_fault *fault, void *arg);
  *
  * options is VMSET_FAULT_ALTSTACK or 0.  A fault on a stack that has no room
  * left can only be handled on another one: say VMSET_FAULT_ALTSTACK, and
- * vmset_fault_stack in each thread where that matters.  The handlers from before
- * then run there, too.
+ * vmset_fault_stack in each thread where that matters.  The handlers from
+ * before then run there, too.
  *
  * Calls are counted.  While the dispatcher is in place, another call only counts,
  * and adds its option.  Where a signal has meanwhile been given SIG_DFL or
@@ -926,11 +928,11 @@ int vmset_fault_remove(void);
  * for size bytes, or, with size 0, take it down again.
  *
  * size is what fault functions and fault operations need, such as 16384; what
- * the kernel and the dispatcher need is added, and 256 KiB for the handlers from
- * before: with VMSET_FAULT_ALTSTACK they run on this stack also if they were
- * installed without SA_ONSTACK, for the thread's own.  Below the stack is a page
- * that nothing may touch.  The memory is the library's own, from mmap; what
- * is not used of it takes no memory.
+ * the kernel and the dispatcher need is added, and 256 KiB for the handlers
+ * from before: with VMSET_FAULT_ALTSTACK they run on this stack also if they
+ * were installed without SA_ONSTACK, for the thread's own.  Below the stack is
+ * a page that nothing may touch.  It is from mmap; what is never used of it
+ * takes no memory.
  *
  * Calls nest: the stack that the thread had before, also one of somebody
  * else's, is put aside and comes back.  Take it down before the thread ends:

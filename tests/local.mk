@@ -33,8 +33,10 @@ suite_sources = \
 	tests/test-stats.c \
 	tests/test-strace.c \
 	tests/test-threads.c \
+	tests/test-toggle.c \
 	tests/test-trap.c \
-	tests/test-tree.c
+	tests/test-tree.c \
+	tests/test-wait.c
 
 # What tests share.
 support_sources = \

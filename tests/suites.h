@@ -38,8 +38,10 @@
 	SUITE(stats) \
 	SUITE(strace) \
 	SUITE(threads) \
+	SUITE(toggle) \
 	SUITE(trap) \
-	SUITE(tree)
+	SUITE(tree) \
+	SUITE(wait)
 
 #define SUITE_DECLARE(name) Suite *suite_##name(void);
 SUITES(SUITE_DECLARE)

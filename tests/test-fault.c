@@ -913,17 +913,24 @@ START_TEST(faults_in_a_fault_function_are_handled)
 }
 END_TEST
 
-/* One that never stops faulting comes to the end of its stack. */
+/*
+ * One that never stops faulting comes to the end of its stack.  If that is in a
+ * function, and not where the kernel puts its frame, the kernel begins again at
+ * the top, among what AddressSanitizer has marked there.
+ */
 START_TEST(faults_without_end_end)
 {
 	uintptr_t at = start + 3 * page;
+	int died;
 
 	if (ON_VALGRIND)
 		return;
 	assert_ok(vmset_on_fault(set, use_other, &at));
 	assert_ok(vmset_fault_install(VMSET_FAULT_ALTSTACK));
 	assert_ok(vmset_fault_stack(0x4000));
-	ck_assert_int_eq(poke_dies_of(write_start, NULL), SIGSEGV);
+	died = poke_dies_of(write_start, NULL);
+	if (!ON_ASAN || died == 0)
+		ck_assert_int_eq(died, SIGSEGV);
 	assert_ok(vmset_fault_stack(0));
 }
 END_TEST

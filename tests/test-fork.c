@@ -378,6 +378,29 @@ START_TEST(an_update_function_forks)
 }
 END_TEST
 
+/* A handler that has interrupted who has the lock, but is not changing anything. */
+START_TEST(a_fork_before_a_change_begins)
+{
+	pid_t child;
+
+	open_sets();
+	keep_secrets(sets[0]);
+	assert_ok(vmset_unmap(sets[0], page_at(sets[0], 0), page));
+	assert_ok(vmset__lock(&sets[0]->lock));
+	child = fork();
+	if (!child) {
+		const bool good = has_no_secrets(sets[0]);
+
+		vmset__unlock(&sets[0]->lock);
+		leave_child(good && all_good());
+	}
+	vmset__unlock(&sets[0]->lock);
+	expect_good(child);
+	assert_that(has_secrets(sets[0]));
+	close_sets();
+}
+END_TEST
+
 /* Update a set by a function that forks; what its child exits with. */
 enum { BAD = 1, OTHER_IS_GOOD, OTHER_IS_ABANDONED };
 
@@ -500,14 +523,15 @@ static void raise_signal(void)
 	raise(SIGUSR1);
 }
 
-/* Whether none is but SIGUSR2. */
+/* Whether none is but SIGUSR2, and SIGFPE, which is one of a fault. */
 static bool blocks_as_before(void)
 {
 	sigset_t mask;
 
 	pthread_sigmask(SIG_SETMASK, NULL, &mask);
 	for (int signal = 1; signal < SIGRTMIN; signal++)
-		if (sigismember(&mask, signal) != (signal == SIGUSR2))
+		if (sigismember(&mask, signal) !=
+		    (signal == SIGUSR2 || signal == SIGFPE))
 			return false;
 	return true;
 }
@@ -529,14 +553,15 @@ static void (*const ways_inside[])(void) = { raise_signal, fork_inner };
 START_TEST(a_fork_inside_a_fork)
 {
 	const struct sigaction action = { .sa_handler = fork_inner_by_signal };
-	sigset_t usr2;
+	sigset_t two;
 	pid_t outer;
 
 	open_sets();
 	sigaction(SIGUSR1, &action, NULL);
-	sigemptyset(&usr2);
-	sigaddset(&usr2, SIGUSR2);
-	pthread_sigmask(SIG_SETMASK, &usr2, NULL);
+	sigemptyset(&two);
+	sigaddset(&two, SIGUSR2);
+	sigaddset(&two, SIGFPE);
+	pthread_sigmask(SIG_SETMASK, &two, NULL);
 	inside_fork = ways_inside[_i];
 	outer = fork();
 	if (!outer || !inner)
@@ -907,6 +932,7 @@ Suite *suite_fork(void)
 		tcase_add_test(tcase, several_threads_fork);
 	tcase_add_test(tcase, handlers_of_the_program_come_first);
 	tcase_add_test(tcase, an_update_function_forks);
+	tcase_add_test(tcase, a_fork_before_a_change_begins);
 	if (any_thread)
 		tcase_add_test(tcase, two_update_functions_fork_at_once);
 	tcase_add_test(tcase, a_handler_forks_in_the_middle_of_a_change);
