@@ -108,13 +108,19 @@ static int take_down(const stack_t *stack)
 {
 	const struct note *note = note_of(stack);
 	struct vmset_range all;
+	int rc;
 
 	if (!note)
 		return -ENOENT;
 	all = note->all;
 	if (sigaltstack(&note->before, NULL))
 		return -errno;
-	return munmap((void *)all.start, vmset__range_size(all)) ? -errno : 0;
+	if (!munmap((void *)all.start, vmset__range_size(all)))
+		return 0;
+	/* Near the limit: it may have become one mapping with a neighbour. */
+	rc = -errno;
+	sigaltstack(stack, NULL);
+	return rc == -ENOMEM ? vmset__why_no_memory() : rc;
 }
 
 int vmset_fault_stack(size_t size)

@@ -169,7 +169,12 @@ START_TEST(stacks_that_are_refused)
 	syscalls_watch(all);
 	syscalls_fail(1, 0, EACCES);
 	assert_err(vmset_fault_stack(0), -EACCES);
+	syscalls_fail(1, 0, ENOMEM);
+	assert_err(vmset_fault_stack(0), -ENOMEM);
 	syscalls_stop();
+	/* It is still there. */
+	assert_that(!is_stack(stack_now(), none));
+	assert_ok(vmset_fault_stack(0));
 	assert_that(is_stack(stack_now(), none));
 }
 END_TEST
