@@ -140,7 +140,7 @@ static int at_random(struct vmset *set, struct vmset__fit fit,
 }
 
 int vmset__place(struct vmset *set, const struct vmset__wish *wish,
-		 uintptr_t *start)
+		 uintptr_t *start, struct vmset__cursor *below)
 {
 	struct vmset__fit fit = {
 		.window = wish->limit, .size = block_size(wish),
@@ -151,6 +151,10 @@ int vmset__place(struct vmset *set, const struct vmset__wish *wish,
 	uintptr_t block = 0;
 	int rc = 0;
 
+	if (below)
+		below->leaf = NULL;
+	if (wish->policy == VMSET_LOWEST || wish->policy == VMSET_HIGHEST)
+		fit.below = below;
 	switch (wish->policy) {
 	case VMSET_LOWEST:
 		rc = lowest(set, wish, fit, &block) ? 0 : -ENOSPC;

@@ -20,8 +20,11 @@ struct vmset__wish {
 /* 0, after what stands for a default is filled in, or -EINVAL. */
 int vmset__wish_check(const struct vmset *set, struct vmset__wish *wish);
 
-/* The start of the area, or -ENOSPC.  Needs the lock. */
+/*
+ * The start of the area, or -ENOSPC.  Needs the lock.  below, if not NULL: see
+ * struct vmset__fit; only where one search is all it takes.
+ */
 int vmset__place(struct vmset *set, const struct vmset__wish *wish,
-		 uintptr_t *start);
+		 uintptr_t *start, struct vmset__cursor *below);
 
 #endif /* VMSET_PLACE_H */

@@ -174,6 +174,27 @@ static unsigned below_window(const struct search *s, uintptr_t node,
 static bool search_up(struct search *s, uintptr_t node, unsigned level);
 static bool search_down(struct search *s, uintptr_t node, unsigned level);
 
+/* The way goes through child i, or the gap lies beside entry i. */
+static inline void note_child(const struct search *s, unsigned level,
+			      struct vmset__inner *inner, unsigned i)
+{
+	if (s->fit->below)
+		s->fit->below->path[level] =
+			(struct vmset__step_of_path){ inner, i };
+}
+
+static inline void note_entry(const struct search *s, struct vmset__leaf *leaf,
+			      unsigned n, unsigned below)
+{
+	struct vmset__cursor *cursor = s->fit->below;
+
+	/* Where n is 0, what is on the other side is in another leaf. */
+	if (cursor && n) {
+		cursor->leaf = leaf;
+		cursor->at = below;
+	}
+}
+
 /*
  * Go through a node, in the direction, from the edge on.  The same code for
  * both; most gaps are too small, so that one comparison has to do for them.
@@ -203,16 +224,22 @@ search_node(struct search *s, uintptr_t node, unsigned level, const bool up)
 		/* Negative where the edge is inside what comes next. */
 		s->edge = edge;
 		if ((up ? near - edge : edge - near) >= size &&
-		    gap_fits(s, near))
+		    gap_fits(s, near)) {
+			if (!level)
+				note_entry(s, leaf, n, up ? i - 1 : i);
 			return true;
+		}
 		s->edge = near;
 		if (up ? near >= window.end : near <= window.start)
 			return false;
 		if (level && inner->sum[i].gap >= size &&
-		    worth_a_visit(s, inner, level, i) &&
-		    (up ? search_up(s, inner->child[i].node, level - 1) :
-			  search_down(s, inner->child[i].node, level - 1)))
-			return true;
+		    worth_a_visit(s, inner, level, i)) {
+			note_child(s, level, inner, i);
+			if (up ? search_up(s, inner->child[i].node, level - 1) :
+				 search_down(s, inner->child[i].node,
+					     level - 1))
+				return true;
+		}
 		edge = far;
 	}
 	s->edge = edge;
@@ -244,6 +271,12 @@ bool vmset__tree_find_gap(struct vmset__tree *tree,
 		return false;
 	if (fit->align > fit->grain)
 		s.place = alignment_place(tree, fit);
+	if (fit->below) {
+		fit->below->tree = tree;
+		fit->below->level = vmset__root_level(tree->root);
+		fit->below->leaf = NULL;
+		fit->below->moved = false;
+	}
 	if (!(up ? search_up : search_down)(&s, vmset__root_node(tree->root),
 					    vmset__root_level(tree->root)) &&
 	    !gap_fits(&s, up ? fit->window.end : fit->window.start))

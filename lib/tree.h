@@ -211,6 +211,11 @@ void vmset__tree_discard(struct vmset__tree *tree,
 struct vmset__fit {
 	struct vmset_range window;
 	size_t size, align, lead, grain;
+	/*
+	 * Not NULL: the search leaves the cursor at the entry below the gap, where
+	 * the one above is in the same leaf; else its leaf is NULL.
+	 */
+	struct vmset__cursor *below;
 };
 
 enum vmset__direction { VMSET__UP, VMSET__DOWN };

@@ -147,14 +147,18 @@ static void seek_touching(struct vmset__cursor *cursor, struct vmset *set,
 	vmset__cursor_seek(cursor, &set->tree, vmset__sub_sat(start, 1));
 }
 
-/* Give the plan all that meets or touches the range. */
-static int gather(struct op *op, struct vmset_range range)
+/*
+ * Give the plan all that meets or touches the range.  sought: the left cursor
+ * is at the first of it, or at the one before.
+ */
+static int gather(struct op *op, struct vmset_range range, bool sought)
 {
 	struct vmset__cursor *cursor = &op->change.left;
 	struct vmset__plan *plan = &op->plan;
 	size_t n;
 
-	seek_touching(cursor, op->set, range.start);
+	if (!sought)
+		seek_touching(cursor, op->set, range.start);
 	n = vmset__cursor_take(cursor, range.end, plan->old, FEW);
 	if (!op_grow(op, n))
 		return vmset__why_no_memory();
@@ -248,18 +252,15 @@ static int carry_out(struct op *op)
 }
 
 static int map_locked(struct vmset *set, const struct vmset_area *area,
-		      size_t guard_before, size_t guard_after, bool replace)
+		      bool replace)
 {
-	struct vmset_range all = { area->start - guard_before,
-				   area->end + guard_after };
 	struct op op;
 	int rc;
 
 	op_init(&op, set);
-	rc = gather(&op, all);
+	rc = gather(&op, vmset__entry_range(area), false);
 	if (!rc)
-		rc = vmset__plan_map(&op.plan, area, guard_before, guard_after,
-				     replace);
+		rc = vmset__plan_map(&op.plan, area, 0, 0, replace);
 	if (!rc)
 		rc = carry_out(&op);
 	op_fini(&op);
@@ -272,7 +273,7 @@ static int unmap_locked(struct vmset *set, struct vmset_range range)
 	int rc;
 
 	op_init(&op, set);
-	rc = gather(&op, range);
+	rc = gather(&op, range, false);
 	if (!rc) {
 		vmset__plan_unmap(&op.plan, range);
 		rc = carry_out(&op);
@@ -323,7 +324,7 @@ static int update_locked(struct vmset *set, struct vmset_range range,
 	int rc;
 
 	op_init(&op, set);
-	rc = gather(&op, range);
+	rc = gather(&op, range, false);
 	if (!rc) {
 		ask(&op.plan, range, fn, arg);
 		rc = vmset__plan_protect(&op.plan, range);
@@ -529,7 +530,7 @@ static int map_checked(struct vmset *set, const struct vmset_area *area,
 	rc = vmset__hold(set);
 	if (rc)
 		return rc;
-	rc = map_locked(set, area, 0, 0, how & VMSET_REPLACE);
+	rc = map_locked(set, area, how & VMSET_REPLACE);
 	vmset__release(set);
 	return rc;
 }
@@ -651,16 +652,26 @@ int vmset_clear(struct vmset *set)
 static int alloc_locked(struct vmset *set, const struct vmset__wish *wish,
 			uint32_t flags, uintptr_t *start)
 {
-	struct vmset_range range;
+	struct vmset_range range, all;
 	struct vmset_area area;
-	int rc = vmset__place(set, wish, &range.start);
+	struct op op;
+	int rc;
 
+	op_init(&op, set);
+	rc = vmset__place(set, wish, &range.start, &op.change.left);
 	if (rc)
 		return rc;
 	range.end = range.start + wish->size;
+	all = (struct vmset_range){ range.start - wish->guard_before,
+				    range.end + wish->guard_after };
 	area = plain_area(set, range, flags);
-	rc = map_locked(set, &area, wish->guard_before, wish->guard_after,
-			false);
+	rc = gather(&op, all, op.change.left.leaf);
+	if (!rc)
+		rc = vmset__plan_map(&op.plan, &area, wish->guard_before,
+				     wish->guard_after, false);
+	if (!rc)
+		rc = carry_out(&op);
+	op_fini(&op);
 	if (!rc)
 		*start = range.start;
 	return rc;
@@ -714,7 +725,7 @@ int vmset_find_free_area(const struct vmset *set, uintptr_t hint, size_t size,
 		rc = vmset__hold(own(set));
 	if (rc)
 		return rc;
-	rc = vmset__place(own(set), &wish, start);
+	rc = vmset__place(own(set), &wish, start, NULL);
 	vmset__release(own(set));
 	return rc;
 }
