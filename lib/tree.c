@@ -239,8 +239,12 @@ size_t vmset__tree_read_areas(const struct vmset__tree *tree, uintptr_t *addr,
 static void expect_copy(const struct vmset__tree *tree,
 			const struct vmset__leaf *leaf)
 {
+	const struct vmset__node *next =
+		tree->slab.pool[VMSET__LEAF].free.head;
+
 	vmset__prefetch(leaf, sizeof *leaf);
-	vmset__prefetch(tree->slab.pool[VMSET__LEAF].free.head, sizeof *leaf);
+	if (next)
+		vmset__prefetch(next, sizeof *leaf);
 }
 
 void vmset__cursor_route(struct vmset__cursor *cursor,
