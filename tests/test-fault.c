@@ -484,15 +484,23 @@ START_TEST(signals_that_are_sent_go_to_the_handler_before)
 }
 END_TEST
 
-/* Of memory that went bad, or of a tag: the address may be of anybody's. */
+/*
+ * Of memory that went bad, or of a tag: the address may be of anybody's.  Beside
+ * those that are of the thread's own, wherever in the set they are; here the
+ * machine tells no access.
+ */
 static const struct {
 	int signo, code;
+	unsigned int at;                /* 3: may not be accessed; 4: free */
 	bool late;
 } reports[] = {
-	{ SIGBUS, BUS_MCEERR_AO, true },
-	{ SIGSEGV, 8, true },           /* SEGV_MTEAERR */
-	{ SIGBUS, BUS_MCEERR_AR, false },
-	{ SIGSEGV, 9, false },          /* SEGV_MTESERR */
+	{ SIGBUS, BUS_MCEERR_AO, 0, true },
+	{ SIGSEGV, 8, 0, true },        /* SEGV_MTEAERR */
+	{ SIGBUS, BUS_MCEERR_AR, 0, false },
+	{ SIGSEGV, 9, 0, false },       /* SEGV_MTESERR */
+	{ SIGSEGV, SEGV_MAPERR, 0, false },
+	{ SIGSEGV, SEGV_ACCERR, 3, false },
+	{ SIGSEGV, SEGV_MAPERR, 4, false },
 };
 
 #define REPORTS ((int)(sizeof(reports) / sizeof(*reports)))
@@ -504,7 +512,8 @@ START_TEST(late_reports_go_to_the_handler_before)
 
 	if (ON_VALGRIND)
 		return;
-	info.si_addr = (void *)(start + 5);
+	info.si_addr = (void *)(start + reports[_i].at * page + 5);
+	assert_ok(vmset_map(set, start + 3 * page, page, 0, 0));
 	handle_first(info.si_signo, SA_SIGINFO);
 	assert_ok(vmset_on_fault(set, open_page, NULL));
 	assert_ok(vmset_fault_install(0));
