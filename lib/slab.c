@@ -258,7 +258,7 @@ static struct vmset__chunk *chunk_of(struct vmset__node *node)
 
 static bool is_empty(const struct vmset__chunk *chunk)
 {
-	return chunk->idle == chunk->nodes && chunk->nodes && !chunk->pinned;
+	return chunk->idle == chunk->nodes && !chunk->pinned;
 }
 
 /* Count the free nodes of each chunk.  false: none is empty. */

@@ -140,8 +140,8 @@ static bool same_summary(const struct vmset__summary *a,
 static void update_summaries(const struct vmset__cursor *path, unsigned level,
 			     struct vmset__summary sum)
 {
-	while (level++ < path->level) {
-		const struct vmset__step_of_path *step = &path->path[level];
+	for (;;) {
+		const struct vmset__step_of_path *step = &path->path[++level];
 		struct vmset__inner *inner = step->node;
 		bool forgot = forget_rooms(inner, step->at);
 		uintptr_t part;
@@ -545,10 +545,7 @@ static unsigned before_cut(const struct vmset__leaf *leaf,
 	return vmset__ends_by(leaf, leaf->node.count, cut.start);
 }
 
-/*
- * The first entry of a leaf, from one on, that stays behind the cut.  The first
- * that ends behind it may begin in it.
- */
+/* The first entry of a leaf, from one on, that stays behind the cut. */
 static unsigned behind_cut(const struct vmset__leaf *leaf, unsigned from,
 			   struct vmset_range cut)
 {
@@ -556,7 +553,7 @@ static unsigned behind_cut(const struct vmset__leaf *leaf, unsigned from,
 
 	while (n < leaf->node.count && leaf->range[n].end <= cut.end)
 		n++;
-	return n + (n < leaf->node.count && leaf->range[n].start < cut.end);
+	return n;
 }
 
 /* The job at level 0: what stays of the leaves at both ends, and the new. */

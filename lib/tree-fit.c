@@ -141,14 +141,12 @@ static bool gap_fits(struct search *s, uintptr_t next)
 	return vmset__fit_in(s->fit, s->gap, s->direction, &block);
 }
 
-/* Whether a child whose gaps are up to gap bytes may have a place. */
+/* Whether a child with a gap that is large enough may have an aligned place. */
 static bool worth_a_visit(const struct search *s, struct vmset__inner *inner,
 			  unsigned level, unsigned i)
 {
 	const struct vmset__fit *fit = s->fit;
 
-	if (inner->sum[i].gap < fit->size)
-		return false;
 	if (fit->align <= fit->grain ||
 	    inner->sum[i].gap - fit->size >= fit->align - 1)
 		return true;

@@ -131,9 +131,9 @@ size_t vmset__cursor_take(struct vmset__cursor *cursor, uintptr_t end,
 			  struct vmset_area *entries, size_t max);
 
 /*
- * Replace all entries that meet cut by fresh[0 .. n), which lie where those
- * were and in the free room around.  To insert, cut is empty and lies where the
- * new entries begin.
+ * Replace all entries in cut by fresh[0 .. n), which lie where those were and in
+ * the free room around.  cut begins and ends where an entry does; to insert, it
+ * is empty and lies where the new entries begin.
  */
 struct vmset__splice {
 	struct vmset_range cut;

@@ -475,6 +475,28 @@ START_TEST(clear_and_destroy_go_on)
 }
 END_TEST
 
+/* A run that is refused is tried area by area: its own, not those behind it. */
+START_TEST(a_refused_run_ends_where_it_ends)
+{
+	struct vmset_area other = { .start = 0x30, .end = 0x40, .flags = 1 };
+	struct layers layers;
+
+	layers_open(&layers, (struct layers_config){
+		.bounds = { 0, 0x100 }, .promises = VMSET_BACKEND_SPANS,
+	});
+	other.backend = mock_backend(&layers.mock, 1);
+	assert_ok(vmset_map(layers.set, 0x10, 8, 1, 0));
+	assert_ok(vmset_map(layers.set, 0x20, 8, 1, 0));
+	assert_ok(vmset_map_area(layers.set, &other, 0));
+	mock_fail(&layers.mock, MOCK_CALL(1), -EBUSY);
+	/* The run, its two areas, and what is behind: each once. */
+	assert_ok(vmset_clear(layers.set));
+	assert_eq(layers.mock.calls, 4);
+	layers_expect_empty(&layers);
+	layers_close(&layers);
+}
+END_TEST
+
 /*
  * One area can never be unmapped.  Whatever the backend promises, the others
  * go, and that one stays.
@@ -911,6 +933,7 @@ Suite *suite_failures(void)
 			    VMSET_RANDOM + 1);
 	tcase_add_loop_test(tcase, clear_and_destroy_go_on, 0,
 			    2 << REFUSING);
+	tcase_add_test(tcase, a_refused_run_ends_where_it_ends);
 	tcase_add_loop_test(tcase, clear_frees_what_can_be_freed, 0,
 			    MOCK_PROMISES + 1);
 	tcase_add_loop_test(tcase, every_system_call, 0, PAGE_OPS);
