@@ -251,20 +251,31 @@ static int carry_out(struct op *op)
 	return rc;
 }
 
+/* With guards beside it; sought: see gather. */
+static int put_area(struct op *op, const struct vmset_area *area,
+		    size_t guard_before, size_t guard_after, bool replace,
+		    bool sought)
+{
+	struct vmset_range all = { area->start - guard_before,
+				   area->end + guard_after };
+	int rc = gather(op, all, sought);
+
+	if (!rc)
+		rc = vmset__plan_map(&op->plan, area, guard_before,
+				     guard_after, replace);
+	if (!rc)
+		rc = carry_out(op);
+	op_fini(op);
+	return rc;
+}
+
 static int map_locked(struct vmset *set, const struct vmset_area *area,
 		      bool replace)
 {
 	struct op op;
-	int rc;
 
 	op_init(&op, set);
-	rc = gather(&op, vmset__entry_range(area), false);
-	if (!rc)
-		rc = vmset__plan_map(&op.plan, area, 0, 0, replace);
-	if (!rc)
-		rc = carry_out(&op);
-	op_fini(&op);
-	return rc;
+	return put_area(&op, area, 0, 0, replace, false);
 }
 
 static int unmap_locked(struct vmset *set, struct vmset_range range)
@@ -652,7 +663,7 @@ int vmset_clear(struct vmset *set)
 static int alloc_locked(struct vmset *set, const struct vmset__wish *wish,
 			uint32_t flags, uintptr_t *start)
 {
-	struct vmset_range range, all;
+	struct vmset_range range;
 	struct vmset_area area;
 	struct op op;
 	int rc;
@@ -662,16 +673,9 @@ static int alloc_locked(struct vmset *set, const struct vmset__wish *wish,
 	if (rc)
 		return rc;
 	range.end = range.start + wish->size;
-	all = (struct vmset_range){ range.start - wish->guard_before,
-				    range.end + wish->guard_after };
 	area = plain_area(set, range, flags);
-	rc = gather(&op, all, op.change.left.leaf);
-	if (!rc)
-		rc = vmset__plan_map(&op.plan, &area, wish->guard_before,
-				     wish->guard_after, false);
-	if (!rc)
-		rc = carry_out(&op);
-	op_fini(&op);
+	rc = put_area(&op, &area, wish->guard_before, wish->guard_after, false,
+		      op.change.left.leaf);
 	if (!rc)
 		*start = range.start;
 	return rc;

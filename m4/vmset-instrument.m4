@@ -33,7 +33,7 @@ AM_CONDITIONAL([SANITIZERS], [test "$vmset_sanitizers" != no])
 # --enable-coverage counts, for make coverage, what runs. COVERAGE_FLAGS are
 # for the compiler and the linker. CFLAGS, which stand behind them, end in -O0, so
 # that no optimisation blurs the counts.  Without always_inline a function has its
-# branches once, not once for each caller.  gcc's own fork would forget what the
+# branches once, not once for each caller.  Threads count, too.  gcc's own fork would forget what the
 # handlers of fork did in the child.
 AC_DEFUN([VMSET_COVERAGE], [
 AC_ARG_ENABLE([coverage],
@@ -43,7 +43,7 @@ AC_ARG_ENABLE([coverage],
 COVERAGE_FLAGS=
 vmset_coverage=no
 AS_VAR_IF([enable_coverage], [no], [],
-    [COVERAGE_FLAGS='--coverage -Dalways_inline= -fno-builtin-fork'
+    [COVERAGE_FLAGS='--coverage -fprofile-update=atomic -Dalways_inline= -fno-builtin-fork'
      COVERAGE_FLAGS="$COVERAGE_FLAGS -DVMSET_COVERAGE"
      CFLAGS="$CFLAGS -O0"
      vmset_coverage=yes
