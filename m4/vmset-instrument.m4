@@ -33,8 +33,8 @@ AM_CONDITIONAL([SANITIZERS], [test "$vmset_sanitizers" != no])
 # --enable-coverage counts, for make coverage, what runs. COVERAGE_FLAGS are
 # for the compiler and the linker. CFLAGS, which stand behind them, end in -O0, so
 # that no optimisation blurs the counts.  Without always_inline a function has its
-# branches once, not once for each caller.  Threads count, too.  gcc's own fork would forget what the
-# handlers of fork did in the child.
+# branches once, not once for each caller.  Threads count, too.  gcc's own fork
+# would forget what the handlers of fork did in the child.
 AC_DEFUN([VMSET_COVERAGE], [
 AC_ARG_ENABLE([coverage],
     [AS_HELP_STRING([--enable-coverage],
