@@ -325,11 +325,18 @@ void vmset__slab_give_back(struct vmset__slab *slab)
 	advance(slab);
 	for (int c = 0; c < VMSET__CLASSES; c++) {
 		struct vmset__pool *pool = &slab->pool[c];
+		size_t kept = pool->kept.n;
 
-		if (pool->free.n >= pool->tidy_at && count_idle(pool)) {
+		if (pool->free.n < pool->tidy_at)
+			continue;
+		/* Any nodes can be kept: better not such as hold a chunk. */
+		move_all(&pool->free, &pool->kept);
+		if (count_idle(pool)) {
 			forget_nodes(pool);
 			empty_chunks(slab, pool);
 		}
+		/* There are so many, free or in chunks, so this cannot fail. */
+		vmset__slab_keep_more(slab, c, kept);
 		pool->tidy_at = pool->free.n + TIDY_MIN +
 				pool->total / TIDY_SHARE;
 	}
