@@ -9,8 +9,8 @@
  * in larger worlds from chosen states.  The first disagreement is reported and
  * ends it.
  *
- * With VMSET_TEST_LONG in the environment UNITS is 6, else 3.  NAME is one of
- * the jobs below, to do only that.
+ * With VMSET_TEST_LONG in the environment UNITS is 6, else 3, or less where each
+ * step is dear.  NAME is one of the jobs below, to do only that.
  *
  * Exit status 1: there is a disagreement; 2: the arguments make no sense.
  */
@@ -245,7 +245,9 @@ static unsigned int usual_units(void)
 {
 	if (getenv("VMSET_TEST_LONG"))
 		return 6;
-	return ON_VALGRIND ? 1 : 3;
+	if (ON_VALGRIND)
+		return 1;
+	return tools_slow() ? 2 : 3;
 }
 
 static void check_name(const char *name)
