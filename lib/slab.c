@@ -163,10 +163,10 @@ static void carve_from(struct vmset__pool *pool, struct vmset__chunk *chunk)
 	pool->bump_end = (char *)chunk + chunk->size;
 }
 
-/* Map a chunk for more nodes; a larger one where there are many already. */
+/* Map a chunk for more nodes; a larger one where the pool has many already. */
 static bool grow(struct vmset__slab *slab, struct vmset__pool *pool)
 {
-	size_t size = slab->mapped / 16;
+	size_t size = pool->total * pool->node_size / 16;
 	struct vmset__chunk *chunk;
 
 	if (size < CHUNK_MIN)
