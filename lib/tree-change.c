@@ -317,7 +317,7 @@ static struct vmset__node *make_node(struct vmset__tree *tree,
 static struct vmset__scale scale_for(uintptr_t first, uintptr_t last)
 {
 	unsigned long long span = last - first;
-	unsigned bits = span ? 64 - (unsigned)__builtin_clzll(span) : 0;
+	unsigned bits = 64 - (unsigned)__builtin_clzll(span | 1);
 
 	return (struct vmset__scale){
 		first, (uint16_t)(bits > KEY_BITS ? bits - KEY_BITS : 0)
