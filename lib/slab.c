@@ -22,10 +22,9 @@
 
 /*
  * Chunks are looked at when so many more nodes of a class are idle than after the
- * last look: some, and a part of all.
+ * last look, and a part of all.
  */
-#define TIDY_MIN   128
-#define TIDY_SHARE 8
+#define TIDY_MIN 32
 
 struct vmset__chunk {
 	struct vmset__chunk *next;
@@ -183,6 +182,12 @@ static bool grow(struct vmset__slab *slab, struct vmset__pool *pool)
 	return true;
 }
 
+/* What a chunk can give back: all but the page with its head. */
+static size_t spare(const struct vmset__chunk *chunk)
+{
+	return chunk->size - page_size();
+}
+
 /* Have a chunk to carve, of those that are empty or a new one. */
 static bool get_chunk(struct vmset__slab *slab, struct vmset__pool *pool)
 {
@@ -191,7 +196,7 @@ static bool get_chunk(struct vmset__slab *slab, struct vmset__pool *pool)
 	if (!chunk)
 		return grow(slab, pool);
 	pool->empty = chunk->next;
-	slab->given_back -= chunk->size;
+	slab->given_back -= spare(chunk);
 	carve_from(pool, chunk);
 	return true;
 }
@@ -289,14 +294,6 @@ static void forget_nodes(struct vmset__pool *pool)
 	pool->free = kept;
 }
 
-/* All but the page with the head. */
-static void drop_pages(struct vmset__chunk *chunk)
-{
-	size_t page = page_size();
-
-	madvise((char *)chunk + page, chunk->size - page, MADV_DONTNEED);
-}
-
 static void empty_chunks(struct vmset__slab *slab, struct vmset__pool *pool)
 {
 	struct vmset__chunk **link = &pool->chunks, *chunk;
@@ -313,8 +310,9 @@ static void empty_chunks(struct vmset__slab *slab, struct vmset__pool *pool)
 		pool->empty = chunk;
 		pool->total -= chunk->nodes;
 		chunk->nodes = 0;
-		slab->given_back += chunk->size;
-		drop_pages(chunk);
+		slab->given_back += spare(chunk);
+		madvise((char *)chunk + page_size(), spare(chunk),
+			MADV_DONTNEED);
 	}
 }
 
@@ -327,7 +325,7 @@ void vmset__slab_give_back(struct vmset__slab *slab)
 		struct vmset__pool *pool = &slab->pool[c];
 		size_t kept = pool->kept.n;
 
-		if (pool->free.n < pool->tidy_at)
+		if (!vmset__pool_is_idle(pool))
 			continue;
 		/* Any nodes can be kept: better not such as hold a chunk. */
 		move_all(&pool->free, &pool->kept);
@@ -337,8 +335,7 @@ void vmset__slab_give_back(struct vmset__slab *slab)
 		}
 		/* There are so many, free or in chunks, so this cannot fail. */
 		vmset__slab_keep_more(slab, c, kept);
-		pool->tidy_at = pool->free.n + TIDY_MIN +
-				pool->total / TIDY_SHARE;
+		pool->tidy_at = pool->free.n + TIDY_MIN;
 	}
 }
 

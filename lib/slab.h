@@ -49,7 +49,7 @@ struct vmset__pool {
 	struct vmset__list cooling, resting, free;
 	struct vmset__list kept;        /* for the case that memory is out */
 	size_t total;                   /* nodes carved, wherever they are */
-	size_t tidy_at;                 /* so many idle ones are worth a look */
+	size_t tidy_at;                 /* with more idle ones, a look is due */
 	struct vmset__chunk *chunks;    /* the first is being carved */
 	struct vmset__chunk *empty;     /* have given their pages back */
 	char *bump, *bump_end;          /* not yet carved */
@@ -101,20 +101,20 @@ void vmset__slab_unalloc(struct vmset__slab *slab, enum vmset__class class,
 void vmset__slab_retire(struct vmset__slab *slab, enum vmset__class class,
 			struct vmset__node *node);
 
-/*
- * Whether so many nodes of a class are idle that chunks may be empty; and see to
- * it.  Call it when all that was retired is out of the tree.
- */
+/* Whether so many nodes of a class are idle that chunks may be empty. */
+static inline bool vmset__pool_is_idle(const struct vmset__pool *pool)
+{
+	return pool->cooling.n + pool->resting.n + pool->free.n >=
+	       pool->tidy_at + pool->total / 8;
+}
+
+/* See to it.  Call it when all that was retired is out of the tree. */
 void vmset__slab_give_back(struct vmset__slab *slab);
 static inline void vmset__slab_tidy(struct vmset__slab *slab)
 {
-	for (int class = 0; class < VMSET__CLASSES; class++) {
-		const struct vmset__pool *pool = &slab->pool[class];
-
-		if (pool->cooling.n + pool->resting.n + pool->free.n >=
-		    pool->tidy_at)
+	for (int class = 0; class < VMSET__CLASSES; class++)
+		if (vmset__pool_is_idle(&slab->pool[class]))
 			vmset__slab_give_back(slab);
-	}
 }
 
 /* Zeroed memory for the length of an operation, or NULL. */
