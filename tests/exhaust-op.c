@@ -17,7 +17,7 @@ struct asked {
 	struct answer *answer;
 };
 
-static uint8_t next_flags(uint32_t old, unsigned int n)
+static uint8_t next_flags(uint8_t old, unsigned int n)
 {
 	unsigned int i = 0;
 
@@ -29,18 +29,19 @@ static uint8_t next_flags(uint32_t old, unsigned int n)
 static bool update(uint32_t old_flags, uint32_t *new_flags, void *arg)
 {
 	const struct asked *asked = arg;
-	unsigned int number = asked->answer->asked++;
+	unsigned int number = asked->answer->asked++, way = asked->op->names;
+	uint8_t old = (uint8_t)old_flags, known = world_named(way, old);
 
-	asked->answer->old[number % UNITS_MAX] = (uint8_t)old_flags;
+	asked->answer->old[number % UNITS_MAX] = old;
 	switch (asked->op->update) {
 	case 0:
-		*new_flags = next_flags(old_flags, asked->flags);
+		*new_flags = world_name(way, next_flags(known, asked->flags));
 		return true;
 	case 1:
-		*new_flags = world_flags[asked->flags - 1];
-		return old_flags == world_flags[0];
+		*new_flags = world_name(way, world_flags[asked->flags - 1]);
+		return known == world_flags[0];
 	case 2:
-		*new_flags = world_flags[0];
+		*new_flags = world_name(way, world_flags[0]);
 		return number % 2;
 	case 3:
 		*new_flags = old_flags;
@@ -219,7 +220,7 @@ static void print_update(const struct op *op, const struct space *space,
 	fprintf(out, "vmset_update(set, %#" PRIxPTR ", %zu, …) to %s, of",
 		op->start, op->size, updates[op->update]);
 	for (unsigned int i = 0; i < space->flags; i++)
-		fprintf(out, " %u", world_flags[i]);
+		fprintf(out, " %u", world_name(op->names, world_flags[i]));
 }
 
 void op_print(const struct op *op, const struct space *space, FILE *out)
@@ -286,7 +287,10 @@ static void each_update(struct each *each)
 	each->op.call = OP_UPDATE;
 	for (unsigned int u = 0; u < OP_UPDATES; u++) {
 		each->op.update = u;
-		emit(each);
+		for (unsigned int way = 0; way < each->space->names; way++) {
+			each->op.names = way;
+			emit(each);
+		}
 	}
 }
 
@@ -458,8 +462,11 @@ static void each_placement(struct each *each)
 
 	for (size_t size = 0; size <= space->units + 1; size++) {
 		each->op = (struct op){ .call = OP_ALLOC, .size = size,
-			.like = { .kind = AREA, .flags = world_flags[0] } };
-		emit(each);
+					.like.kind = AREA };
+		for (unsigned int f = 0; f < space->flags; f++) {
+			each->op.like.flags = world_flags[f];
+			emit(each);
+		}
 		each->op = (struct op){ .call = OP_FIND_FREE, .size = size };
 		each_align(each, true);
 		for (uint32_t policy = 0; policy <= VMSET_RANDOM + 1;

@@ -19,7 +19,8 @@ struct op {
 	size_t size;                    /* or the size to place */
 	struct unit like;               /* flags, and what else an area has */
 	uint32_t how;
-	unsigned int update;            /* the number of an update function */
+	unsigned int update;            /* the number of an update function, */
+	unsigned int names;             /* and the names by which it knows flags */
 	struct vmset_placement where;
 };
 

@@ -43,7 +43,7 @@ void space_explore(const struct space *space, enum thoroughness thorough,
 {
 	struct units state = { .origin = space->origin, .count = space->units,
 			       .merge = !(space->options & VMSET_NO_MERGE) };
-	struct states states = { 0 };
+	struct states states = { .names = space->names };
 	struct world world;
 	struct trial trial = { .world = &world, .thorough = thorough,
 			       .reached = reached, .arg = &states };
@@ -56,9 +56,10 @@ void space_explore(const struct space *space, enum thoroughness thorough,
 		trial_begin(&trial, &state, (unsigned int)i);
 		op_for_each(space, trial_every_way, &trial);
 	}
-	if (wanted && wanted != states.n)
+	if (wanted && wanted != states.all)
 		trial_fail(&trial, "as many states as there are were not reached");
 	trial_end(&trial);
+	trial.counts.alike = states.all;
 	states_free(&states);
 	*counts = trial.counts;
 }

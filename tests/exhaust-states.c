@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "exhaust-world.h"
+
 #define UNIT_BITS 6
 #define FIRST     32u           /* of the bits of a unit */
 #define AREAS     5u            /* what is lower is not an area */
@@ -74,20 +76,42 @@ static void grow(struct states *states)
 		*find(states, states->key[i]) = (uint32_t)i + 1;
 }
 
-void states_add(struct states *states, const struct units *model)
+/* With other names for the flags. */
+static uint64_t key_of(const struct units *model, unsigned int way)
 {
 	uint64_t key = 0;
+
+	for (unsigned int i = 0; i < model->count; i++) {
+		struct unit unit = model->unit[i];
+
+		if (unit.kind == AREA)
+			unit.flags = world_name(way, unit.flags);
+		key = key << UNIT_BITS | encode(&unit);
+	}
+	return key;
+}
+
+void states_add(struct states *states, const struct units *model)
+{
+	uint64_t own = key_of(model, 0), least = own;
+	unsigned int same = 1;          /* ways that change nothing */
 	uint32_t *slot;
 
-	for (unsigned int i = 0; i < model->count; i++)
-		key = key << UNIT_BITS | encode(&model->unit[i]);
+	for (unsigned int way = 1; way < states->names; way++) {
+		uint64_t key = key_of(model, way);
+
+		if (key < least)
+			least = key;
+		same += key == own;
+	}
 	if (states->n == states->room)
 		grow(states);
-	slot = find(states, key);
+	slot = find(states, least);
 	if (*slot)
 		return;
-	states->key[states->n++] = key;
+	states->key[states->n++] = least;
 	*slot = (uint32_t)states->n;
+	states->all += states->names / same;
 }
 
 void states_get(const struct states *states, size_t i, struct units *model)

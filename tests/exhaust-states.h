@@ -14,13 +14,15 @@
 #define STATES_UNITS 10         /* the most that a state can have */
 
 struct states {
+	unsigned int names;     /* as a space's; states are one by each */
 	uint64_t *key;
 	size_t n, room;
+	size_t all;             /* with those that are one by other names */
 	uint32_t *slot;         /* a hash table: index into key, plus 1 */
 	size_t slots;           /* a power of two */
 };
 
-/* Add a state, unless it is there. */
+/* Add a state, unless it is there, perhaps by other names. */
 void states_add(struct states *states, const struct units *model);
 
 /* Make the model what state i was.  Units, origin and merge are given. */

@@ -21,6 +21,7 @@ struct fault {
 
 struct counts {
 	unsigned long states, transitions;
+	unsigned long alike;            /* states, by all names of flags */
 	unsigned long failures, shortages;      /* of calls, of memory */
 	unsigned long depth;                    /* of the deepest tree */
 };

@@ -16,6 +16,31 @@
 
 const uint8_t world_flags[MAX_FLAGS] = { 1, 0, 3 };
 
+/* By way, and by the place in world_flags. */
+static const uint8_t names[WORLD_NAMES_ALL][MAX_FLAGS] = {
+	{ 1, 0, 3 }, { 3, 0, 1 }, { 0, 1, 3 }, { 1, 3, 0 }, { 0, 3, 1 },
+	{ 3, 1, 0 },
+};
+
+static uint8_t translate(const uint8_t *from, const uint8_t *to, uint8_t what)
+{
+	unsigned int i = 0;
+
+	while (i < MAX_FLAGS - 1 && from[i] != what)
+		i++;
+	return to[i];
+}
+
+uint8_t world_name(unsigned int way, uint8_t flags)
+{
+	return translate(world_flags, names[way], flags);
+}
+
+uint8_t world_named(unsigned int way, uint8_t name)
+{
+	return translate(names[way], world_flags, name);
+}
+
 /* What the data of areas points to. */
 static char pointed_to;
 

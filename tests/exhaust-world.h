@@ -24,6 +24,7 @@ struct space {
 	bool guards;                    /* beside what vmset_alloc places */
 	bool lost;                      /* go on from states with lost ranges */
 	bool limits;                    /* placements with every limit */
+	unsigned int names;             /* ways to name the flags, see below */
 	uintptr_t origin;
 	uint32_t options;
 	uint32_t promises[MOCK_BACKENDS];
@@ -44,6 +45,19 @@ struct world {
 
 /* The flags that areas have.  0 is special to backends that join. */
 extern const uint8_t world_flags[MAX_FLAGS];
+
+/*
+ * Flags that are not special are names: states that differ by nothing but which
+ * name is where lead to such as differ by the same.  So one of them will do.
+ * The ways to give each flag of three the name of another, or its own: the first
+ * gives all their own, the first two leave 0 its own.
+ */
+#define WORLD_NAMES_OWN  1
+#define WORLD_NAMES_BUT0 2
+#define WORLD_NAMES_ALL  6
+uint8_t world_name(unsigned int way, uint8_t flags);
+/* The flags that have this name. */
+uint8_t world_named(unsigned int way, uint8_t name);
 
 void world_open(struct world *world, const struct space *space);
 

@@ -56,12 +56,12 @@ struct job {
 };
 
 /*
- * The largest first.  Where flags, backends, guards and lost ranges come
- * together with every way to fail, there are too many states for six units.
+ * The largest first.  Where backends, guards and lost ranges come together with
+ * every way to fail, there are too many states for six units.
  */
 static const struct job jobs[] = {
 	{ "areas", 3, 2, { NONE, NONE }, 0, 0, 0, ODD, FAILING },
-	{ "apart", 3, 2, { NONE, NONE }, APART, 0, 1, ODD, FAILING },
+	{ "apart", 3, 2, { NONE, NONE }, APART, 0, 0, ODD, FAILING },
 	{ "promises", 3, 2, { ALL, ALL }, 0, 0, 1, ODD, FAILING },
 	{ "promises, apart", 3, 2, { ALL, ALL }, APART, 0, 1, ODD, FAILING },
 	{ "undo", 3, 2, { NONE, NONE }, 0, 0, 2, ODD, UNDOING },
@@ -97,6 +97,17 @@ static const struct job jobs[] = {
 
 #define JOBS (sizeof(jobs) / sizeof(*jobs))
 
+/* Small worlds are tried by all names, too, which shows that they are only that. */
+static unsigned int names_of(const struct job *job, unsigned int units)
+{
+	bool joins = (job->promises[0] | job->promises[1]) &
+		     VMSET_BACKEND_JOINS;
+
+	if (units < 5 || job->flags < MAX_FLAGS || job->way >= FAMILY)
+		return WORLD_NAMES_OWN;
+	return joins ? WORLD_NAMES_BUT0 : WORLD_NAMES_ALL;
+}
+
 static struct space make_space(const struct job *job, unsigned int units)
 {
 	const uintptr_t origins[] = { [ODD] = 5, [LOW] = 0,
@@ -111,6 +122,7 @@ static struct space make_space(const struct job *job, unsigned int units)
 		.shifts = job->with & SHIFTS, .datas = job->with & DATAS,
 		.guards = job->with & GUARDS, .lost = job->with & LOSTS,
 		.limits = job->with & LIMITS,
+		.names = names_of(job, units),
 	};
 }
 
@@ -148,9 +160,12 @@ static void run_job(const struct job *job, unsigned int units,
 	struct space space = make_space(job, size_world(job, units));
 
 	run_way(job, &space, units, counts);
-	printf("%-17s %u units, %lu states, %lu transitions, "
-	       "%lu with calls failing, %lu short of memory, tree depth %lu\n",
-	       job->name, space.units, counts->states, counts->transitions,
+	printf("%-17s %u units, %lu states", job->name, space.units,
+	       counts->states);
+	if (space.names > WORLD_NAMES_OWN)
+		printf(" for %lu that are like them", counts->alike);
+	printf(", %lu transitions, %lu with calls failing, "
+	       "%lu short of memory, tree depth %lu\n", counts->transitions,
 	       counts->failures, counts->shortages, counts->depth);
 }
 

@@ -236,7 +236,7 @@ tests_test_so_LDADD = lib/libvmset.la
 # asks of the system is answered by tests/exhaust-system.c.
 tests_libvmset_tiny_la_SOURCES = $(vmset_sources)
 tests_libvmset_tiny_la_CPPFLAGS = $(AM_CPPFLAGS) \
-	-DVMSET_LEAF_SLOTS=4 -DVMSET_INNER_SLOTS=4
+	-DVMSET_LEAF_SLOTS=4 -DVMSET_INNER_SLOTS=4 -DVMSET_CHUNK_MIN=4096
 tests_libvmset_tiny_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden
 
 tests_exhaust_SOURCES = \
