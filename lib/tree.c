@@ -4,8 +4,9 @@
  *
  * A reader descends from the root by acquire loads.  Before it follows a child
  * pointer, and before it returns, it asks whether the epoch has moved by two
- * (slab.h); if not, no node that it read has been used again, and what it read
- * in one leaf is the state at the moment when it loaded the pointer to it.
+ * (slab.h); if not, no node that it read has been used again.  If the leaf's turn
+ * is the same, too, then what it read there is the state at the moment when it
+ * loaded the turn, or when the leaf was replaced, if that was earlier.
  *
  * An answer that needs more than one leaf has to be the same at one moment too:
  * then no publication may come between the first look and the last, which
@@ -131,27 +132,35 @@ SPECIALIZED enum outcome read_leaf(const struct vmset__tree *tree,
 	const struct vmset__leaf *leaf = descend(tree, epoch, way, route,
 						 &beside);
 	struct vmset_area *entry = quest.entries;
-	uintptr_t end = *addr;
-	unsigned count, i;
-	size_t n;
+	uintptr_t end = *addr, turn;
+	const uint16_t *order;
+	uint16_t place;
+	unsigned i;
+	size_t n = 0;
 
 	if (!leaf)
 		return OVERTAKEN;
-	count = vmset__load(&leaf->node.count);
-	i = vmset__ends_by(leaf, count, *addr) - (way == DOWN);
+	turn = vmset__load_acquire(&leaf->turn);
+	order = vmset__order_at(leaf, turn);
+	i = vmset__ends_by_way(leaf, order, *addr, &place, vmset__keys_below);
+	/* Down from the first, i wraps: that is no entry either. */
+	if (way == DOWN)
+		place = vmset__place_at(order, --i);
 	if (quest.max > 1)
 		vmset__prefetch(leaf, sizeof *leaf);
-	/* Down from the first, i wraps: that is no entry either. */
-	for (n = 0; i < count && n < quest.max; i += way == UP ? 1 : -1u) {
-		vmset__read_entry(leaf, i, entry);
+	while (place != NO_PLACE) {
+		vmset__read_entry(leaf, vmset__slot(place), entry);
 		end = entry->end;
 		if (!quest.skip || !quest.skip(entry)) {
 			entry++;
-			n++;
+			if (++n == quest.max)
+				break;
 		}
+		i += way == UP ? 1 : -1u;
+		place = vmset__place_at(order, i);
 	}
 	*got = (struct catch){ n, end };
-	if (vmset__overtaken(tree, epoch))
+	if (vmset__overtaken_in(tree, epoch, leaf, turn))
 		return OVERTAKEN;
 	if (n)
 		return FOUND;
@@ -235,18 +244,6 @@ size_t vmset__tree_read_areas(const struct vmset__tree *tree, uintptr_t *addr,
 
 /* ---- the writer's cursor ---- */
 
-/* Most who go to a leaf will copy it, to the node that is free next. */
-static void expect_copy(const struct vmset__tree *tree,
-			const struct vmset__leaf *leaf)
-{
-	const struct vmset__node *next =
-		tree->slab.pool[VMSET__LEAF].free.head;
-
-	vmset__prefetch(leaf, sizeof *leaf);
-	if (next)
-		vmset__prefetch(next, sizeof *leaf);
-}
-
 void vmset__cursor_route(struct vmset__cursor *cursor,
 			 const struct vmset__tree *tree, uintptr_t addr)
 {
@@ -263,9 +260,8 @@ void vmset__cursor_route(struct vmset__cursor *cursor,
 		node = inner->child[i].node;
 	}
 	cursor->leaf = vmset__leaf(node);
-	expect_copy(tree, cursor->leaf);
-	cursor->at = vmset__ends_by(cursor->leaf, cursor->leaf->node.count,
-				    addr);
+	vmset__prefetch(cursor->leaf, sizeof *cursor->leaf);
+	cursor->at = vmset__ends_by(cursor->leaf, addr);
 	cursor->moved = false;
 }
 
@@ -304,7 +300,8 @@ bool vmset__cursor_get(const struct vmset__cursor *cursor,
 {
 	if (cursor->at >= cursor->leaf->node.count)
 		return false;
-	vmset__read_entry(cursor->leaf, cursor->at, entry);
+	vmset__read_entry(cursor->leaf,
+			  vmset__slot_of(cursor->leaf, cursor->at), entry);
 	return true;
 }
 
@@ -324,11 +321,13 @@ size_t vmset__cursor_take(struct vmset__cursor *cursor, uintptr_t end,
 
 	do {
 		leaf = cursor->leaf;
-		while (cursor->at < leaf->node.count &&
-		       leaf->range[cursor->at].start <= end) {
+		while (cursor->at < leaf->node.count) {
+			unsigned slot = vmset__slot_of(leaf, cursor->at);
+
+			if (leaf->range[slot].start > end)
+				break;
 			if (n < max)
-				vmset__read_entry(leaf, cursor->at,
-						  &entries[n]);
+				vmset__read_entry(leaf, slot, &entries[n]);
 			n++;
 			cursor->at++;
 		}
