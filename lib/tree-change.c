@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "entry.h"
 #include "range.h"
 #include "tree-node.h"
 
@@ -215,6 +216,13 @@ static void add_part(struct job *job, struct part part)
 	job->total += part.n;
 }
 
+static void mark(struct vmset__leaf *leaf, unsigned slot, bool hidden)
+{
+	uint32_t others = leaf->hidden & ~(UINT32_C(1) << slot);
+
+	vmset__store(&leaf->hidden, others | (uint32_t)hidden << slot);
+}
+
 static void store_entry(struct vmset__leaf *to, unsigned slot,
 			const struct vmset_area *entry)
 {
@@ -224,6 +232,7 @@ static void store_entry(struct vmset__leaf *to, unsigned slot,
 	vmset__store(&to->more[slot].offset, entry->offset);
 	vmset__store(&to->more[slot].backend, entry->backend);
 	vmset__store(&to->more[slot].data, entry->data);
+	mark(to, slot, vmset__is_hidden(entry));
 }
 
 /* To a leaf that nobody sees yet, so plain stores will do; but see shared.h. */
@@ -239,6 +248,7 @@ static inline void copy_entry(struct vmset__leaf *to, unsigned slot,
 	to->range[slot] = leaf->range[from];
 	to->flags[slot] = leaf->flags[from];
 	to->more[slot] = leaf->more[from];
+	mark(to, slot, leaf->hidden >> from & 1);
 #endif
 }
 

@@ -6,6 +6,7 @@
  */
 #include "tree.h"
 
+#include "entry.h"
 #include "range.h"
 #include "tree-node.h"
 
@@ -34,6 +35,7 @@ static void check_leaf(struct walk *w, const struct vmset__leaf *leaf,
 	expect(w, count <= LEAF_SLOTS, "leaf: count");
 	for (unsigned i = 0; i < LEAF_KEYS && !w->wrong; i++) {
 		struct vmset_range range;
+		struct vmset_area entry;
 		unsigned slot;
 
 		if (i >= count) {
@@ -54,6 +56,9 @@ static void check_leaf(struct walk *w, const struct vmset__leaf *leaf,
 		       "entry in a leaf where it is not looked for");
 		expect(w, order[i] == vmset__leaf_place(scale, range.end, slot),
 		       "leaf: key");
+		vmset__read_entry(leaf, slot, &entry);
+		expect(w, (leaf->hidden >> slot & 1) == vmset__is_hidden(&entry),
+		       "leaf: hidden entries");
 		w->last_end = range.end;
 	}
 	expect(w, used == leaf->used, "leaf: slots in use");

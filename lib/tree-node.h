@@ -79,6 +79,7 @@ struct vmset__leaf {
 	uintptr_t base;
 	uintptr_t turn;
 	uint32_t used;                  /* slots, as bits; the writer's */
+	uint32_t hidden;                /* those of them that hold no areas */
 	/* Of turn % 2; behind the last entry: NO_PLACE. */
 	_Alignas(64) uint16_t order[2][LEAF_KEYS];
 	struct vmset_range range[LEAF_SLOTS];

@@ -83,6 +83,10 @@ bool vmset__tree_read(const struct vmset__tree *tree, uintptr_t addr,
 size_t vmset__tree_read_areas(const struct vmset__tree *tree, uintptr_t *addr,
 			      struct vmset_area *areas, size_t max);
 
+/* As vmset__tree_read_areas, of the areas no more than their ranges. */
+size_t vmset__tree_read_ranges(const struct vmset__tree *tree, uintptr_t *addr,
+			       struct vmset_range *ranges, size_t max);
+
 /* As vmset__tree_read, for the highest entry with end <= addr. */
 bool vmset__tree_read_below(const struct vmset__tree *tree, uintptr_t addr,
 			    vmset__skip_fn *skip, struct vmset_area *entry);

@@ -78,6 +78,12 @@ static struct vmset__more *more(const struct place *p, unsigned int i)
 	return &p->leaf->more[vmset__slot_of(p->leaf, i)];
 }
 
+static void hide(const struct place *p, unsigned int i)
+{
+	more(p, i)->backend = &vmset__hidden[VMSET__LOST];
+	p->leaf->hidden |= UINT32_C(1) << vmset__slot_of(p->leaf, i);
+}
+
 static void too_many_entries(const struct place *p)
 {
 	p->leaf->node.count = LEAF_SLOTS + 1;
@@ -101,6 +107,11 @@ static void slot_used_twice(const struct place *p)
 static void slot_not_marked(const struct place *p)
 {
 	p->leaf->used &= p->leaf->used - 1;
+}
+
+static void area_marked_as_none(const struct place *p)
+{
+	p->leaf->hidden ^= UINT32_C(1) << vmset__slot_of(p->leaf, p->at);
 }
 
 static void empty_entry(const struct place *p)
@@ -244,14 +255,15 @@ static void wrong_length(const struct place *p)
 
 static void no_area_behind(const struct place *p)
 {
-	more(p, p->at)->backend = &vmset__hidden[VMSET__LOST];
+	hide(p, p->at);
 }
 
 static void no_area_before(const struct place *p)
 {
 	assert_that(p->at > 0);
 	more(p, p->at - 1)->backend = more(p, p->at)->backend;
-	more(p, p->at)->backend = &vmset__hidden[VMSET__LOST];
+	hide(p, p->at);
+	p->leaf->hidden &= ~(UINT32_C(1) << vmset__slot_of(p->leaf, p->at - 1));
 }
 
 static void area_begins_later(const struct place *p)
@@ -285,6 +297,7 @@ static const struct {
 	{ MIDDLE, unused_end, "leaf: order goes on behind the last entry" },
 	{ MIDDLE, slot_used_twice, "leaf: slot used twice" },
 	{ MIDDLE, slot_not_marked, "leaf: slots in use" },
+	{ MIDDLE, area_marked_as_none, "leaf: hidden entries" },
 	{ MIDDLE, empty_entry, "empty entry" },
 	{ MIDDLE, overlap, "entries overlap or are out of order" },
 	{ START, below_bounds, "entry outside the bounds" },
