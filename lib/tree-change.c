@@ -248,7 +248,8 @@ static inline void copy_entry(struct vmset__leaf *to, unsigned slot,
 	to->range[slot] = leaf->range[from];
 	to->flags[slot] = leaf->flags[from];
 	to->more[slot] = leaf->more[from];
-	mark(to, slot, leaf->hidden >> from & 1);
+	if (leaf->hidden)
+		mark(to, slot, leaf->hidden >> from & 1);
 #endif
 }
 
@@ -424,6 +425,8 @@ static struct vmset__node *pack_node(struct job *job, struct part **part,
 
 	if (!node)
 		return NULL;
+	if (!job->level)
+		vmset__store(&vmset__leaf((uintptr_t)node)->hidden, 0);
 	while (at < n) {
 		unsigned take = (unsigned)vmset__min(n - at, (*part)->n);
 

@@ -281,18 +281,15 @@ static inline unsigned vmset__route(const struct vmset__inner *inner,
 
 /*
  * Ask memory for words that will be wanted soon, so that they come all at once
- * and not one after the other.  Up to three cache lines more do no harm.
+ * and not one after the other.
  */
-static inline void vmset__prefetch(const void *words, size_t size)
+SPECIALIZED void vmset__prefetch(const void *words, size_t size)
 {
 	const char *line = words;
 
-	for (const char *end = line + size; line < end; line += 256) {
-		__builtin_prefetch(line);
-		__builtin_prefetch(line + 64);
-		__builtin_prefetch(line + 128);
-		__builtin_prefetch(line + 192);
-	}
+#pragma GCC unroll 32
+	for (size_t at = 0; at < size; at += 64)
+		__builtin_prefetch(line + at);
 }
 
 static inline bool vmset__overtaken(const struct vmset__tree *tree,
