@@ -93,6 +93,18 @@ static bool alloc(void *self, uintptr_t hint, size_t size, uint32_t flags,
 
 static size_t walk(const void *self)
 {
+	uintptr_t addr = vmset_bounds(self).start;
+	struct vmset_range ranges[256];
+	size_t sum = 0, n, i;
+
+	while ((n = vmset_next_ranges(self, &addr, ranges, 256)))
+		for (i = 0; i < n; i++)
+			sum += ranges[i].end - ranges[i].start;
+	return sum;
+}
+
+static size_t walk_areas(const void *self)
+{
 	const struct vmset_area *area;
 	struct vmset_iter iter;
 	size_t sum = 0;
@@ -101,16 +113,6 @@ static size_t walk(const void *self)
 	     "vmset_iter_init");
 	while ((area = vmset_iter_next(&iter)))
 		sum += area->end - area->start;
-	return sum;
-}
-
-static size_t walk_by_next(const void *self)
-{
-	struct vmset_area area = { .end = vmset_bounds(self).start };
-	size_t sum = 0;
-
-	while (vmset_next(self, area.end, &area) == 0)
-		sum += area.end - area.start;
 	return sum;
 }
 
@@ -135,7 +137,7 @@ const struct bench_peer bench_vmset = {
 	.find_free = find_free,
 	.alloc = alloc,
 	.walk = walk,
-	.walk_by_next = walk_by_next,
+	.walk_areas = walk_areas,
 	.len = len,
 	.bytes = bytes,
 };

@@ -42,7 +42,7 @@ struct bench_peer {
 	/* Go through all areas and add up their sizes. */
 	size_t (*walk)(const void *self);
 	/* The same in another way, if there is one. */
-	size_t (*walk_by_next)(const void *self);
+	size_t (*walk_areas)(const void *self);
 	size_t (*len)(const void *self);
 	/* What it takes of memory; 0 where malloc does not tell. */
 	size_t (*bytes)(const void *self);

@@ -165,7 +165,7 @@ static void measure_walk(struct bench *b, const struct subject *s,
 static void measure_iterate(struct bench *b, const struct subject *s)
 {
 	measure_walk(b, s, s->peer->walk, "iterate");
-	measure_walk(b, s, s->peer->walk_by_next, "iterate by vmset_next");
+	measure_walk(b, s, s->peer->walk_areas, "iterate, whole areas copied");
 }
 
 /* ---- free room ---- */

@@ -9,8 +9,8 @@
  * there are (tree-find.c).
  *
  * A vector load reads the keys not at one moment but each of them whole, as the
- * machines in question do.  A node that a reader is entitled to does not change,
- * and what others show is forgotten (tree.c).
+ * machines in question do.  Keys that a reader is entitled to do not change, and
+ * what others show is forgotten (tree.c).
  */
 #ifndef VMSET_SEARCH_H
 #define VMSET_SEARCH_H

@@ -3,10 +3,10 @@
  * Access to memory that readers without a lock look at while a writer works.
  *
  * Readers load every shared word atomically; a relaxed load is a plain one to
- * the machine.  Writers fill a node that no reader is entitled to with plain
- * stores.  A reader that was overtaken may still see them; it finds out by the
- * epoch (slab.h) and forgets what it read.  The order of the epoch against the
- * node's words is kept by a pair of fences, as in a sequence lock
+ * the machine.  Writers fill nodes, and slots, that no reader is entitled to with
+ * plain stores.  A reader that was overtaken may still see them; it finds out by
+ * the epoch (slab.h) or a leaf's turn, and forgets what it read.  The order of
+ * those against the node's words is kept by pairs of fences, as in a sequence lock
  * (H.-J. Boehm, "Can seqlocks get along with programming language memory
  * models?", 2012).
  *

@@ -2,12 +2,15 @@
 /*
  * Changes of the tree: built aside, published by one store.
  *
- * A splice touches the leaves from the one where its lowest end belongs to the
- * one where its highest end belongs.  What stays of them and what is new is
+ * Mostly a splice is all in one leaf, which has slots for what is new: then that
+ * leaf's next turn publishes it (tree-node.h).
+ *
+ * In general a splice touches the leaves from the one where its lowest end belongs
+ * to the one where its highest end belongs.  What stays of them and what is new is
  * packed into new leaves, which replace the old ones among the children of
  * their parents; that is a splice one level up.  It ends where one node replaces
  * one node: there a store to the parent's child pointer, or to the root,
- * publishes the whole.  Mostly that is one leaf for one leaf.
+ * publishes the whole.
  *
  * A node that overflows shares with a neighbour before two become three, so
  * that nodes are about four fifths full after random insertions (the B* rule
@@ -19,12 +22,20 @@
 #include <errno.h>
 #include <string.h>
 
+#include "entry.h"
 #include "range.h"
 #include "tree-node.h"
 
 /* A node that is emptier joins a neighbour, if both together fill at most FULL. */
 #define FEW(slots)  ((slots) / 4)
 #define FULL(slots) ((slots) / 4 * 3)
+
+/*
+ * Room that is left in nodes that share what was too much for one: less, and they
+ * overflow again at once; more, and they take more memory.
+ */
+#define LEAF_SPARE  (LEAF_SLOTS / 32)
+#define INNER_SPARE (INNER_SLOTS / 8)
 
 static unsigned slots_at(unsigned level)
 {
@@ -38,27 +49,39 @@ static struct vmset__node *node_of(uintptr_t node)
 
 /* ---- summaries ---- */
 
-/* The largest gap between the entries [from, to] of a leaf. */
-static uintptr_t gap_between(const struct vmset__leaf *leaf, unsigned from,
-			     unsigned to)
+/* The largest gap between the entries [from, to] of a leaf, by an order. */
+static uintptr_t gap_between(const struct vmset__leaf *leaf,
+			     const uint16_t *order, unsigned from, unsigned to)
 {
-	const struct vmset_range *range = leaf->range;
-	uintptr_t gap = 0;
+	uintptr_t end = leaf->range[vmset__slot(order[from])].end, gap = 0;
 
-	for (unsigned i = from + 1; i <= to && i < leaf->node.count; i++)
-		gap = vmset__max(gap, range[i].start - range[i - 1].end);
+	for (unsigned i = from + 1; i <= to; i++) {
+		struct vmset_range range = leaf->range[vmset__slot(order[i])];
+
+		gap = vmset__max(gap, range.start - end);
+		end = range.end;
+	}
 	return gap;
+}
+
+/* Of a leaf that is not empty; gap: what is known to be its largest. */
+static struct vmset__summary sum_with_gap(const struct vmset__leaf *leaf,
+					  const uint16_t *order,
+					  unsigned count, uintptr_t gap)
+{
+	return (struct vmset__summary){
+		leaf->range[vmset__slot(order[0])].start,
+		leaf->range[vmset__slot(order[count - 1])].end, gap,
+	};
 }
 
 static struct vmset__summary summarise_leaf(const struct vmset__leaf *leaf)
 {
+	const uint16_t *order = vmset__order(leaf);
 	unsigned count = leaf->node.count;
-	const struct vmset_range *range = leaf->range;
 
-	return (struct vmset__summary){
-		range[0].start, range[count - 1].end,
-		gap_between(leaf, 0, count - 1),
-	};
+	return sum_with_gap(leaf, order, count,
+			    gap_between(leaf, order, 0, count - 1));
 }
 
 static struct vmset__summary summarise_inner(const struct vmset__inner *inner)
@@ -193,53 +216,54 @@ static void add_part(struct job *job, struct part part)
 	job->total += part.n;
 }
 
-static void store_entry(struct vmset__leaf *to, unsigned at,
+static void mark(struct vmset__leaf *leaf, unsigned slot, bool hidden)
+{
+	uint32_t others = leaf->hidden & ~(UINT32_C(1) << slot);
+
+	vmset__store(&leaf->hidden, others | (uint32_t)hidden << slot);
+}
+
+static void store_entry(struct vmset__leaf *to, unsigned slot,
 			const struct vmset_area *entry)
 {
-	vmset__store(&to->range[at].start, entry->start);
-	vmset__store(&to->range[at].end, entry->end);
-	vmset__store(&to->flags[at], entry->flags);
-	vmset__store(&to->more[at].offset, entry->offset);
-	vmset__store(&to->more[at].backend, entry->backend);
-	vmset__store(&to->more[at].data, entry->data);
+	vmset__store(&to->range[slot].start, entry->start);
+	vmset__store(&to->range[slot].end, entry->end);
+	vmset__store(&to->flags[slot], entry->flags);
+	vmset__store(&to->more[slot].offset, entry->offset);
+	vmset__store(&to->more[slot].backend, entry->backend);
+	vmset__store(&to->more[slot].data, entry->data);
+	mark(to, slot, vmset__is_hidden(entry));
 }
 
-/* Nodes that nobody sees yet, so plain stores will do; but see shared.h. */
+/* To a leaf that nobody sees yet, so plain stores will do; but see shared.h. */
+static inline void copy_entry(struct vmset__leaf *to, unsigned slot,
+			      const struct vmset__leaf *leaf, unsigned from)
+{
 #if VMSET_SHARED_WATCHED
-static void copy_entries(struct vmset__leaf *to, unsigned at,
-			 const struct vmset__leaf *leaf, unsigned from,
-			 unsigned n)
-{
-	for (unsigned i = 0; i < n; i++, at++, from++)
-		store_entry(to, at, &(struct vmset_area){
-			.start = leaf->range[from].start,
-			.end = leaf->range[from].end,
-			.flags = leaf->flags[from],
-			.backend = leaf->more[from].backend,
-			.offset = leaf->more[from].offset,
-			.data = leaf->more[from].data,
-		});
-}
+	struct vmset_area entry;
+
+	vmset__read_entry(leaf, from, &entry);
+	store_entry(to, slot, &entry);
 #else
-#define COPY(dst, at, src, from, n) \
-	memcpy(&(dst)[at], &(src)[from], (n) * sizeof *(dst))
-
-static void copy_entries(struct vmset__leaf *to, unsigned at,
-			 const struct vmset__leaf *leaf, unsigned from,
-			 unsigned n)
-{
-	COPY(to->range, at, leaf->range, from, n);
-	COPY(to->flags, at, leaf->flags, from, n);
-	COPY(to->more, at, leaf->more, from, n);
-}
+	to->range[slot] = leaf->range[from];
+	to->flags[slot] = leaf->flags[from];
+	to->more[slot] = leaf->more[from];
+	if (leaf->hidden)
+		mark(to, slot, leaf->hidden >> from & 1);
 #endif
+}
 
-/* Take n entries from the front of a part. */
+/* Take n entries from the front of a part into slots. */
 static void take_entries(struct vmset__leaf *to, unsigned at,
 			 struct part *part, unsigned n)
 {
 	if (part->kind == OLD_NODE) {
-		copy_entries(to, at, vmset__leaf(part->node), part->from, n);
+		const struct vmset__leaf *leaf = vmset__leaf(part->node);
+		const uint16_t *order = vmset__order(leaf);
+
+		for (unsigned i = 0; i < n; i++)
+			copy_entry(to, at + i, leaf,
+				   vmset__slot(order[part->from + i]));
 		part->from += n;
 	} else {
 		for (unsigned i = 0; i < n; i++)
@@ -252,12 +276,16 @@ static void copy_children(struct vmset__inner *to, unsigned at,
 			  const struct vmset__inner *inner, unsigned from,
 			  unsigned n, uintptr_t last_bound)
 {
+#if VMSET_SHARED_WATCHED
 	for (unsigned i = 0; i < n; i++) {
 		const struct vmset__child *child = &inner->child[from + i];
 
 		vmset__store(&to->child[at + i].bound, child->bound);
 		vmset__store(&to->child[at + i].node, child->node);
 	}
+#else
+	memcpy(&to->child[at], &inner->child[from], n * sizeof *to->child);
+#endif
 	memcpy(&to->sum[at], &inner->sum[from], n * sizeof *to->sum);
 	if (from + n == inner->node.count)
 		vmset__store(&to->child[at + n - 1].bound, last_bound);
@@ -311,27 +339,32 @@ static struct vmset__node *make_node(struct vmset__tree *tree,
 
 /* ---- keys ---- */
 
-#define KEY_BITS 15
+#define KEY_BITS      15
+#define LEAF_KEY_BITS (KEY_BITS - SLOT_BITS)
 
-/* The finest scale on which ends from first to last have keys of their own. */
-static struct vmset__scale scale_for(uintptr_t first, uintptr_t last)
+/*
+ * The finest scale on which ends from first to last have keys of their own, of so
+ * many bits.
+ */
+static struct vmset__scale scale_for(uintptr_t first, uintptr_t last,
+				     unsigned key_bits)
 {
 	unsigned long long span = last - first;
 	unsigned bits = 64 - (unsigned)__builtin_clzll(span | 1);
 
 	return (struct vmset__scale){
-		first, (uint16_t)(bits > KEY_BITS ? bits - KEY_BITS : 0)
+		first, (uint16_t)(bits > key_bits ? bits - key_bits : 0)
 	};
 }
 
-/* Whether a scale is good enough for ends from first to last. */
+/* Whether a leaf's scale is good enough for ends from first to last. */
 static bool scale_fits(struct vmset__scale scale, uintptr_t first,
 		       uintptr_t last)
 {
 	uintptr_t top = (last - scale.base) >> scale.shift;
 
-	return first >= scale.base && top < VMSET__KEY_MAX &&
-	       (top > VMSET__KEY_MAX / 8 || !scale.shift);
+	return first >= scale.base && top <= LEAF_KEY_MAX &&
+	       (top > LEAF_KEY_MAX / 8 || !scale.shift);
 }
 
 static void pad_keys(uint16_t *keys, unsigned from, unsigned slots)
@@ -340,46 +373,23 @@ static void pad_keys(uint16_t *keys, unsigned from, unsigned slots)
 		vmset__store(&keys[i], VMSET__KEY_MAX);
 }
 
-static void key_entries(struct vmset__leaf *leaf, struct vmset__scale scale,
-			unsigned from, unsigned to)
-{
-	for (unsigned i = from; i < to; i++)
-		vmset__store(&leaf->key[i],
-			     vmset__key(scale, leaf->range[i].end));
-}
-
-/* From a leaf of the same scale. */
-static void copy_keys(struct vmset__leaf *to, unsigned at,
-		      const struct vmset__leaf *leaf, unsigned from,
-		      unsigned n)
-{
-#if VMSET_SHARED_WATCHED
-	for (unsigned i = 0; i < n; i++)
-		vmset__store(&to->key[at + i], leaf->key[from + i]);
-#else
-	COPY(to->key, at, leaf->key, from, n);
-#endif
-}
-
-static void finish_leaf(struct vmset__leaf *leaf, unsigned count,
-			struct vmset__scale scale)
-{
-	pad_keys(leaf->key, count, LEAF_KEYS);
-	vmset__store(&leaf->base, scale.base);
-	vmset__store(&leaf->node.shift, scale.shift);
-	vmset__store(&leaf->node.count, count);
-}
-
-/* A leaf that has its entries, but no keys. */
-static void scale_leaf(struct vmset__leaf *leaf, unsigned count)
+/* A new leaf that has its entries, in as many slots from the first one on. */
+static void finish_leaf(struct vmset__leaf *leaf, unsigned count)
 {
 	struct vmset__scale scale = { 0, 0 };
 
 	if (count)
 		scale = scale_for(leaf->range[0].start,
-				  leaf->range[count - 1].end);
-	key_entries(leaf, scale, 0, count);
-	finish_leaf(leaf, count, scale);
+				  leaf->range[count - 1].end, LEAF_KEY_BITS);
+	for (unsigned i = 0; i < count; i++)
+		vmset__store(&leaf->order[0][i],
+			     vmset__leaf_place(scale, leaf->range[i].end, i));
+	pad_keys(leaf->order[0], count, LEAF_KEYS);
+	vmset__store(&leaf->base, scale.base);
+	vmset__store(&leaf->node.shift, scale.shift);
+	vmset__store(&leaf->turn, 0);
+	leaf->node.count = count;
+	leaf->used = count ? UINT32_MAX >> (32 - count) : 0;
 }
 
 static void finish_inner(struct vmset__inner *inner, unsigned count)
@@ -391,7 +401,7 @@ static void finish_inner(struct vmset__inner *inner, unsigned count)
 
 	if (last)
 		scale = scale_for(inner->sum[0].first,
-				  inner->child[last - 1].bound);
+				  inner->child[last - 1].bound, KEY_BITS);
 	for (unsigned i = 0; i < last; i++)
 		vmset__store(&inner->key[i],
 			     vmset__key(scale, inner->child[i].bound));
@@ -415,6 +425,8 @@ static struct vmset__node *pack_node(struct job *job, struct part **part,
 
 	if (!node)
 		return NULL;
+	if (!job->level)
+		vmset__store(&vmset__leaf((uintptr_t)node)->hidden, 0);
 	while (at < n) {
 		unsigned take = (unsigned)vmset__min(n - at, (*part)->n);
 
@@ -431,7 +443,7 @@ static struct vmset__node *pack_node(struct job *job, struct part **part,
 	if (job->level)
 		finish_inner(vmset__inner((uintptr_t)node), n);
 	else
-		scale_leaf(vmset__leaf((uintptr_t)node), n);
+		finish_leaf(vmset__leaf((uintptr_t)node), n);
 	return node;
 }
 
@@ -447,9 +459,22 @@ static unsigned share(const struct job *job, size_t m, size_t i)
 	return (unsigned)(job->total / m + (i < job->total % m));
 }
 
+/*
+ * How many new nodes.  Where one does not do, each gets some room, so that they do
+ * not overflow at once; but not where entries seem to come in order.
+ */
+static size_t nodes_for(const struct job *job)
+{
+	size_t slots = slots_at(job->level), most = slots;
+
+	if (job->total > slots && !job->at_start && !job->at_end)
+		most -= job->level ? INNER_SPARE : LEAF_SPARE;
+	return (job->total + most - 1) / most;
+}
+
 static bool pack(struct job *job)
 {
-	size_t slots = slots_at(job->level), m = (job->total + slots - 1) / slots;
+	size_t m = nodes_for(job);
 	struct vmset__node **link = &job->chain;
 	struct part *part = job->part;
 
@@ -542,7 +567,7 @@ static void join_neighbour(struct job *job)
 static unsigned before_cut(const struct vmset__leaf *leaf,
 			   struct vmset_range cut)
 {
-	return vmset__ends_by(leaf, leaf->node.count, cut.start);
+	return vmset__ends_by(leaf, cut.start);
 }
 
 /* The first entry of a leaf, from one on, that stays behind the cut. */
@@ -551,7 +576,8 @@ static unsigned behind_cut(const struct vmset__leaf *leaf, unsigned from,
 {
 	unsigned n = from;
 
-	while (n < leaf->node.count && leaf->range[n].end <= cut.end)
+	while (n < leaf->node.count &&
+	       leaf->range[vmset__slot_of(leaf, n)].end <= cut.end)
 		n++;
 	return n;
 }
@@ -706,23 +732,29 @@ static bool build(struct job *job, const struct vmset__splice *splice)
 /* The same, and two more for a change that adds nothing. */
 #define FOR_MORE (FOR_URGENT + 2)
 
-/* For a tree with this root.  While it is one leaf with room, that is copied. */
-static bool keep(struct vmset__tree *tree, uintptr_t root, unsigned a_level)
+/* For a tree whose root has count.  While it is one leaf with room, it stays that. */
+static inline bool keep(struct vmset__tree *tree, unsigned level,
+			unsigned count, unsigned a_level)
 {
-	unsigned level = vmset__root_level(root);
-	const struct vmset__node *node = node_of(vmset__root_node(root));
+	size_t leaves = a_level, inner = (size_t)a_level * level + 2;
 
-	if (level == 0 && node->count + 2 <= LEAF_SLOTS)
-		return vmset__slab_keep(&tree->slab, VMSET__LEAF,
-					a_level == FOR_URGENT ? 1 : 2);
-	return vmset__slab_keep(&tree->slab, VMSET__LEAF, a_level) &&
-	       vmset__slab_keep(&tree->slab, VMSET__INNER,
-				a_level * level + 2);
+	if (level == 0 && count + 2 <= LEAF_SLOTS) {
+		leaves = a_level == FOR_URGENT ? 1 : 2;
+		inner = 0;
+	}
+	return vmset__slab_keep(&tree->slab, VMSET__LEAF, leaves) &&
+	       vmset__slab_keep(&tree->slab, VMSET__INNER, inner);
+}
+
+static unsigned root_count(uintptr_t root)
+{
+	return node_of(vmset__root_node(root))->count;
 }
 
 bool vmset__tree_keep(struct vmset__tree *tree)
 {
-	return keep(tree, tree->root, FOR_URGENT);
+	return keep(tree, vmset__root_level(tree->root),
+		    root_count(tree->root), FOR_URGENT);
 }
 
 /* See to it that there will be nodes when the change is published, too. */
@@ -730,10 +762,13 @@ static bool keep_after(struct vmset__tree *tree,
 		       const struct vmset__change *change,
 		       enum vmset__need need)
 {
-	bool new_root = change->slot == &tree->root;
+	uintptr_t root = change->slot == &tree->root ? change->fresh :
+						       tree->root;
+	unsigned level = vmset__root_level(root);
 
 	return need == VMSET__URGENT ||
-	       keep(tree, new_root ? change->fresh : tree->root,
+	       keep(tree, level,
+		    level || !change->leaf ? root_count(root) : change->count,
 		    need == VMSET__FREEING ? FOR_URGENT : FOR_MORE);
 }
 
@@ -753,92 +788,157 @@ static bool prepare_nodes(struct vmset__tree *tree,
 	return build(&job, splice);
 }
 
-/*
- * The summary of a leaf made of old, whose largest gap is given, with the
- * entries [a, b) replaced by n others.  If that gap may have been at those, and
- * no new one is as large, all have to be looked at.
- */
-static struct vmset__summary sum_up(const struct vmset__leaf *leaf, unsigned n,
-				    const struct vmset__leaf *old, unsigned a,
-				    unsigned b, uintptr_t old_gap)
-{
-	unsigned from = a ? a - 1 : 0;
-	uintptr_t gap = gap_between(leaf, from, a + n);
-
-	if (gap < old_gap && gap_between(old, from, b) == old_gap)
-		return summarise_leaf(leaf);
-	return (struct vmset__summary){
-		leaf->range[0].start, leaf->range[leaf->node.count - 1].end,
-		vmset__max(gap, old_gap),
-	};
-}
-
 /* Whether a splice is all in the leaf to which the left path leads. */
 static bool is_in_leaf(const struct vmset__cursor *path,
 		       const struct vmset__splice *splice)
 {
-	return path->level && splice->high_end - 1 <
-				      bound_of(path, 1, path->path[1].at);
+	return !path->level || splice->high_end - 1 <
+				       bound_of(path, 1, path->path[1].at);
+}
+
+/* Fill unused slots of a leaf.  places: of the new entries. */
+static void fill_slots(struct vmset__change *change,
+		       const struct vmset__splice *splice, uint16_t *places)
+{
+	struct vmset__leaf *leaf = change->leaf;
+	const struct vmset__scale scale = { leaf->base, leaf->node.shift };
+
+	for (size_t i = 0; i < splice->n; i++) {
+		const struct vmset_area *entry = &splice->fresh[i];
+		unsigned slot = (unsigned)__builtin_ctz(~change->used);
+
+		change->used |= UINT32_C(1) << slot;
+		store_entry(leaf, slot, entry);
+		places[i] = vmset__leaf_place(scale, entry->end, slot);
+	}
 }
 
 /*
- * The common case: a leaf for a leaf.  The copy differs from the old one between
- * a and b, and needs no neighbour.
+ * An order: that of the leaf, with n places instead of [a, b).  Copied by constant
+ * lengths, over what is then overwritten.
  */
-static bool prepare_leaf(struct vmset__tree *tree,
-			 struct vmset__change *change,
-			 const struct vmset__splice *splice, bool urgent,
-			 unsigned a, unsigned b)
+static void make_order(uint16_t *to, const struct vmset__leaf *leaf, unsigned a,
+		       unsigned b, const uint16_t *places, unsigned n)
 {
-	const struct vmset__step_of_path *step = &change->left.path[1];
-	const struct vmset__leaf *old = change->left.leaf;
-	const struct vmset__scale scale = { old->base, old->node.shift };
-	unsigned n = (unsigned)splice->n, rest = old->node.count - b;
-	unsigned count = a + n + rest;
-	struct vmset__leaf *leaf =
-		(void *)make_node(tree, change, 0, urgent);
+	uint16_t old[2 * LEAF_KEYS], fresh[2 * LEAF_KEYS];
 
-	if (!leaf)
-		return false;
-	copy_entries(leaf, 0, old, 0, a);
+	memcpy(old, vmset__order(leaf), LEAF_KEYS * sizeof *old);
+	for (unsigned i = 0; i < LEAF_KEYS; i++)
+		old[LEAF_KEYS + i] = NO_PLACE;
+	memcpy(fresh, old, LEAF_KEYS * sizeof *old);
 	for (unsigned i = 0; i < n; i++)
-		store_entry(leaf, a + i, &splice->fresh[i]);
-	copy_entries(leaf, a + n, old, b, rest);
-	if (scale_fits(scale, leaf->range[0].end,
-		       leaf->range[count - 1].end)) {
-		copy_keys(leaf, 0, old, 0, a);
-		key_entries(leaf, scale, a, a + n);
-		copy_keys(leaf, a + n, old, b, rest);
-		finish_leaf(leaf, count, scale);
-	} else {
-		scale_leaf(leaf, count);
-	}
-	change->slot = &step->node->child[step->at].node;
-	change->fresh = (uintptr_t)leaf;
+		fresh[a + i] = places[i];
+	memcpy(&fresh[a + n], &old[b], LEAF_KEYS * sizeof *old);
+#if VMSET_SHARED_WATCHED
+	for (unsigned i = 0; i < LEAF_KEYS; i++)
+		vmset__store(&to[i], fresh[i]);
+#else
+	memcpy(to, fresh, LEAF_KEYS * sizeof *to);
+#endif
+}
+
+/*
+ * The summary of a leaf, whose largest gap was old_gap, when its order is fresh,
+ * with n places instead of [a, b) of count.  If that gap may have been at those,
+ * and no new one is as large, all have to be looked at.
+ */
+static struct vmset__summary sum_up(const struct vmset__change *change,
+				    const uint16_t *fresh, unsigned a,
+				    unsigned b, unsigned n, uintptr_t old_gap)
+{
+	const struct vmset__leaf *leaf = change->leaf;
+	const uint16_t *old = vmset__order(leaf);
+	unsigned from = a ? a - 1 : 0, last = change->count - 1;
+	unsigned old_last = leaf->node.count - 1;
+	uintptr_t gap = gap_between(leaf, fresh, from,
+				    a + n < last ? a + n : last);
+
+	if (gap >= old_gap)
+		old_gap = gap;
+	else if (gap_between(leaf, old, from, b < old_last ? b : old_last) ==
+		 old_gap)
+		old_gap = gap_between(leaf, fresh, 0, last);
+	return sum_with_gap(leaf, fresh, change->count, old_gap);
+}
+
+/* The slots of the places [a, b), as bits. */
+static uint32_t slots_of(const struct vmset__leaf *leaf, unsigned a, unsigned b)
+{
+	uint32_t slots = 0;
+
+	for (; a < b; a++)
+		slots |= UINT32_C(1) << vmset__slot_of(leaf, a);
+	return slots;
+}
+
+/* What will be the leaf's next turn, with the splice instead of [a, b). */
+static void prepare_turn(struct vmset__change *change,
+			 const struct vmset__splice *splice, unsigned a,
+			 unsigned b)
+{
+	struct vmset__leaf *leaf = change->leaf;
+	const struct vmset__step_of_path *step = &change->left.path[1];
+	uint16_t *fresh = leaf->order[(leaf->turn + 1) % 2];
+	unsigned n = (unsigned)splice->n;
+	uint16_t places[LEAF_SLOTS];
+
+	/* No word of this turn before the end of the last one. */
+	vmset__fence_release();
+	fill_slots(change, splice, places);
+	make_order(fresh, leaf, a, b, places, n);
+	change->used &= ~slots_of(leaf, a, b);
+	change->slot = &leaf->turn;
+	change->fresh = leaf->turn + 1;
 	change->dropped_level = 0;
-	change->sum = sum_up(leaf, n, old, a, b, step->node->sum[step->at].gap);
+	if (change->left.level)
+		change->sum = sum_up(change, fresh, a, b, n,
+				     step->node->sum[step->at].gap);
+}
+
+/* Whether the splice leaves a leaf with good keys. */
+static bool keys_stay_good(const struct vmset__leaf *leaf,
+			   const struct vmset__splice *splice, unsigned b)
+{
+	const struct vmset__scale scale = { leaf->base, leaf->node.shift };
+	unsigned count = leaf->node.count;
+	uintptr_t last = splice->high_end;
+
+	if (b < count)
+		last = leaf->range[vmset__slot_of(leaf, count - 1)].end;
+	return scale_fits(scale, splice->low_end, last);
+}
+
+/*
+ * Try to change no more than the turn of the leaf to which the left path leads.
+ * false: it has not enough slots, or would have too few entries, or bad keys.
+ */
+static bool take_turn(struct vmset__change *change,
+		      const struct vmset__splice *splice)
+{
+	struct vmset__leaf *leaf = change->left.leaf;
+	unsigned a = before_cut(leaf, splice->cut);
+	unsigned b = behind_cut(leaf, a, splice->cut);
+	size_t count = leaf->node.count - (b - a) + splice->n;
+
+	if (leaf->node.count + splice->n > LEAF_SLOTS ||
+	    (change->left.level && count < FEW(LEAF_SLOTS)) ||
+	    !keys_stay_good(leaf, splice, b))
+		return false;
+	change->leaf = leaf;
+	change->used = leaf->used;
+	change->count = (unsigned)count;
+	prepare_turn(change, splice, a, b);
 	return true;
 }
 
 static bool prepare_any(struct vmset__tree *tree, struct vmset__change *change,
 			const struct vmset__splice *splice, bool urgent)
 {
-	const struct vmset__leaf *old;
-	unsigned a, b;
-	size_t total;
-
 	if (!change->routed)
 		vmset__cursor_route(&change->left, tree, splice->low_end - 1);
-	if (is_in_leaf(&change->left, splice)) {
-		old = change->left.leaf;
-		a = before_cut(old, splice->cut);
-		b = behind_cut(old, a, splice->cut);
-		total = a + splice->n + (old->node.count - b);
-		if (total >= FEW(LEAF_SLOTS) && total <= LEAF_SLOTS)
-			return prepare_leaf(tree, change, splice, urgent, a,
-					    b);
-	}
-	return prepare_nodes(tree, change, splice, urgent);
+	return (is_in_leaf(&change->left, splice) &&
+		take_turn(change, splice)) ||
+	       prepare_nodes(tree, change, splice, urgent);
 }
 
 int vmset__tree_prepare(struct vmset__tree *tree, struct vmset__change *change,
@@ -846,6 +946,7 @@ int vmset__tree_prepare(struct vmset__tree *tree, struct vmset__change *change,
 			enum vmset__need need)
 {
 	vmset__change_init(change);
+	change->leaf = NULL;
 	change->len_change = splice->len_change;
 	if (prepare_any(tree, change, splice, need != VMSET__GROWING) &&
 	    keep_after(tree, change, need))
@@ -917,11 +1018,16 @@ void vmset__tree_publish(struct vmset__tree *tree,
 	vmset__store_release(change->slot, change->fresh);
 	vmset__store_release(&tree->seq, seq + 2);
 
-	if (change->slot == &tree->root)
-		old = vmset__root_node(old);
-	else
+	if (change->dropped_level < change->left.level)
 		update_summaries(&change->left, change->dropped_level,
 				 change->sum);
+	if (change->leaf) {
+		change->leaf->used = change->used;
+		change->leaf->node.count = change->count;
+		return;
+	}
+	if (change->slot == &tree->root)
+		old = vmset__root_node(old);
 	retire(tree, change, old, change->dropped_level, true, true);
 	vmset__slab_tidy(&tree->slab);
 }

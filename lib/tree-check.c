@@ -6,6 +6,7 @@
  */
 #include "tree.h"
 
+#include "entry.h"
 #include "range.h"
 #include "tree-node.h"
 
@@ -27,18 +28,25 @@ static void check_leaf(struct walk *w, const struct vmset__leaf *leaf,
 		       uintptr_t low, uintptr_t high)
 {
 	const struct vmset__scale scale = { leaf->base, leaf->node.shift };
+	const uint16_t *order = vmset__order(leaf);
 	unsigned count = leaf->node.count;
+	uint32_t used = 0;
 
 	expect(w, count <= LEAF_SLOTS, "leaf: count");
 	for (unsigned i = 0; i < LEAF_KEYS && !w->wrong; i++) {
 		struct vmset_range range;
+		struct vmset_area entry;
+		unsigned slot;
 
 		if (i >= count) {
-			expect(w, leaf->key[i] == VMSET__KEY_MAX,
-			       "leaf: unused slot not padded");
+			expect(w, order[i] == NO_PLACE,
+			       "leaf: order goes on behind the last entry");
 			continue;
 		}
-		range = leaf->range[i];
+		slot = vmset__slot(order[i]);
+		expect(w, !(used >> slot & 1), "leaf: slot used twice");
+		used |= UINT32_C(1) << slot;
+		range = leaf->range[slot];
 		expect(w, range.start < range.end, "empty entry");
 		expect(w, range.start >= w->last_end,
 		       "entries overlap or are out of order");
@@ -46,10 +54,14 @@ static void check_leaf(struct walk *w, const struct vmset__leaf *leaf,
 		       "entry outside the bounds");
 		expect(w, range.end > low && range.end <= high,
 		       "entry in a leaf where it is not looked for");
-		expect(w, leaf->key[i] == vmset__key(scale, range.end),
+		expect(w, order[i] == vmset__leaf_place(scale, range.end, slot),
 		       "leaf: key");
+		vmset__read_entry(leaf, slot, &entry);
+		expect(w, (leaf->hidden >> slot & 1) == vmset__is_hidden(&entry),
+		       "leaf: hidden entries");
 		w->last_end = range.end;
 	}
+	expect(w, used == leaf->used, "leaf: slots in use");
 }
 
 /*
@@ -67,7 +79,7 @@ static uintptr_t slow_room(const struct vmset__alignment *al, uintptr_t node,
 				  .lead = al->lead };
 
 	for (unsigned i = 0; i < count; i++) {
-		struct vmset_range gap;
+		struct vmset_range gap, entry;
 
 		if (level) {
 			room = vmset__max(room,
@@ -75,10 +87,11 @@ static uintptr_t slow_room(const struct vmset__alignment *al, uintptr_t node,
 						    level - 1, edge));
 			continue;
 		}
-		gap = (struct vmset_range){ *edge, leaf->range[i].start };
+		entry = leaf->range[vmset__slot_of(leaf, i)];
+		gap = (struct vmset_range){ *edge, entry.start };
 		if (vmset__fit_in(&fit, gap, VMSET__UP, &block))
 			room = vmset__max(room, gap.end - block);
-		*edge = leaf->range[i].end;
+		*edge = entry.end;
 	}
 	return room;
 }

@@ -40,7 +40,9 @@ SPECIALIZED bool find(const struct vmset__tree *tree, uintptr_t addr,
 	uintptr_t node = vmset__root_node(root);
 	const struct vmset__leaf *leaf;
 	struct vmset_area found;
-	unsigned count, i;
+	uintptr_t turn;
+	uint16_t place;
+	unsigned i;
 
 	for (unsigned level = vmset__root_level(root); level; level--) {
 		const struct vmset__inner *inner = vmset__inner(node);
@@ -56,13 +58,14 @@ SPECIALIZED bool find(const struct vmset__tree *tree, uintptr_t addr,
 	if (vmset__overtaken(tree, epoch))
 		return look_again(tree, epoch, addr, area);
 	leaf = vmset__leaf(node);
-	vmset__prefetch(leaf->range, sizeof leaf->range);
-	count = vmset__load(&leaf->node.count);
-	i = vmset__ends_by_way(leaf, count, addr, keys_below);
-	if (i == count)
+	vmset__prefetch(leaf->order, sizeof leaf->order + sizeof leaf->range);
+	turn = vmset__load_acquire(&leaf->turn);
+	vmset__ends_by_way(leaf, vmset__order_at(leaf, turn), addr, &place,
+			   keys_below);
+	if (place == NO_PLACE)
 		return look_again(tree, epoch, addr, area);
-	vmset__read_entry(leaf, i, &found);
-	if (vmset__overtaken(tree, epoch))
+	vmset__read_entry(leaf, vmset__slot(place), &found);
+	if (vmset__overtaken_in(tree, epoch, leaf, turn))
 		return look_again(tree, epoch, addr, area);
 	if (found.start > addr || vmset__is_hidden(&found))
 		return false;

@@ -13,6 +13,13 @@
 #include "range.h"
 #include "tree-node.h"
 
+/* Entry i of a leaf, in order. */
+static inline struct vmset_range entry_at(const struct vmset__leaf *leaf,
+					  unsigned i)
+{
+	return leaf->range[vmset__slot_of(leaf, i)];
+}
+
 /* The lowest place in a gap, without regard to the block's size. */
 static bool lowest_place(size_t align, size_t lead, struct vmset_range gap,
 			 uintptr_t *block)
@@ -59,8 +66,8 @@ static uintptr_t leaf_room(const struct vmset__leaf *leaf,
 	uintptr_t room = 0;
 
 	for (unsigned i = 1; i < leaf->node.count; i++)
-		room = vmset__max(room, room_in(al, leaf->range[i - 1].end,
-						leaf->range[i].start));
+		room = vmset__max(room, room_in(al, entry_at(leaf, i - 1).end,
+						entry_at(leaf, i).start));
 	return room;
 }
 
@@ -158,7 +165,7 @@ static bool worth_a_visit(const struct search *s, struct vmset__inner *inner,
  * need no look.
  */
 static unsigned below_window(const struct search *s, uintptr_t node,
-			     unsigned level, unsigned count)
+			     unsigned level)
 {
 	uintptr_t start = s->fit->window.start;
 
@@ -166,7 +173,7 @@ static unsigned below_window(const struct search *s, uintptr_t node,
 		return 0;
 	if (level)
 		return vmset__route(vmset__inner(node), start);
-	return vmset__ends_by(vmset__leaf(node), count, start);
+	return vmset__ends_by(vmset__leaf(node), start);
 }
 
 static bool search_up(struct search *s, uintptr_t node, unsigned level);
@@ -208,13 +215,13 @@ search_node(struct search *s, uintptr_t node, unsigned level, const bool up)
 	uintptr_t edge = up ? vmset__max(s->edge, window.start) :
 			      vmset__min(s->edge, window.end);
 
-	for (unsigned n = up ? below_window(s, node, level, count) : 0;
+	for (unsigned n = up ? below_window(s, node, level) : 0;
 	     n < count; n++) {
 		unsigned i = up ? n : count - 1 - n;
 		uintptr_t first = level ? inner->sum[i].first :
-					  leaf->range[i].start;
+					  entry_at(leaf, i).start;
 		uintptr_t last = level ? inner->sum[i].last :
-					 leaf->range[i].end;
+					 entry_at(leaf, i).end;
 		uintptr_t near = up ? first : last, far = up ? last : first;
 
 		if (up ? far <= window.start : far >= window.end)

@@ -2,10 +2,21 @@
 /*
  * The nodes of the tree.  Only the tree's own files include this.
  *
- * A node does not change once it is published, but for
- *   - the child pointers of an inner node: one release store replaces a child,
- *     with all below it, and thereby publishes a change;
- *   - the summaries of an inner node, which no reader looks at.
+ * What readers see of a node that is published does not change, but for one word
+ * by which a change is published:
+ *   - a child pointer of an inner node: one release store replaces a child, with
+ *     all below it;
+ *   - the turn of a leaf: one release store replaces the order of its entries.
+ *
+ * A leaf has *slots* for entries, in any order.  The order says which of them are
+ * in use, and for what: there are two, and the turn says which one holds.  A
+ * change fills slots that are not in use, and the other order, which nobody looks
+ * at, and then takes the next turn.  A reader whose turn is over when it has read
+ * begins again.  (Indirection with a spare copy, as in the leaves of Masstree:
+ * Y. Mao, E. Kohler, R. Morris, "Cache craftiness for fast multicore key-value
+ * storage", 2012.)
+ *
+ * No reader looks at the summaries of an inner node.
  *
  * bound[i] divides child i from child i + 1: ends of entries in child i are at
  * most bound[i], those in child i + 1 are greater.  It is fixed when the
@@ -31,6 +42,10 @@
 #error "VMSET_LEAF_SLOTS and VMSET_INNER_SLOTS: 4 to 32"
 #endif
 
+/* A place in the order: the key of an entry's end, and its slot. */
+#define SLOT_BITS 5
+#define SLOTS_ALL (UINT32_MAX >> (32 - LEAF_SLOTS))
+
 #define LEAF_KEYS  VMSET__SEARCH_ROOM(LEAF_SLOTS)
 #define INNER_KEYS VMSET__SEARCH_ROOM(INNER_SLOTS)
 
@@ -43,6 +58,8 @@
  * An end whose key is less than that of an address is less than the address.
  * Ends with the same key, and those at VMSET__KEY_MAX, have to be looked at.  So
  * any base and any shift give right answers; good ones, fast answers.
+ *
+ * A leaf's keys leave room for the slot: they are shorter.
  */
 struct vmset__scale {
 	uintptr_t base;
@@ -60,7 +77,11 @@ struct vmset__more {
 struct vmset__leaf {
 	struct vmset__node node;
 	uintptr_t base;
-	_Alignas(16) uint16_t key[LEAF_KEYS];           /* unused: KEY_MAX */
+	uintptr_t turn;
+	uint32_t used;                  /* slots, as bits; the writer's */
+	uint32_t hidden;                /* those of them that hold no areas */
+	/* Of turn % 2; behind the last entry: NO_PLACE. */
+	_Alignas(64) uint16_t order[2][LEAF_KEYS];
 	struct vmset_range range[LEAF_SLOTS];
 	uint32_t flags[LEAF_SLOTS];
 	struct vmset__more more[LEAF_SLOTS];
@@ -125,36 +146,95 @@ static inline enum vmset__class vmset__class_of(unsigned level)
 }
 
 /* Without a branch: its outcome would be known late, when the node is. */
-static inline uint16_t vmset__key(struct vmset__scale scale, uintptr_t addr)
+static inline uintptr_t vmset__distance(struct vmset__scale scale,
+					uintptr_t addr)
 {
 	uintptr_t above = -(uintptr_t)(addr >= scale.base);
-	uintptr_t key = ((addr - scale.base) & above) >> scale.shift;
 
-	return (uint16_t)vmset__min(key, VMSET__KEY_MAX);
+	return ((addr - scale.base) & above) >> scale.shift;
+}
+
+static inline uint16_t vmset__key(struct vmset__scale scale, uintptr_t addr)
+{
+	return (uint16_t)vmset__min(vmset__distance(scale, addr),
+				    VMSET__KEY_MAX);
+}
+
+#define NO_PLACE VMSET__KEY_MAX
+
+/* The greatest key in a leaf, which makes a place that is less than NO_PLACE. */
+#define LEAF_KEY_MAX ((NO_PLACE >> SLOT_BITS) - 1)
+
+static inline uint16_t vmset__leaf_place(struct vmset__scale scale,
+					 uintptr_t addr, unsigned slot)
+{
+	uintptr_t key = vmset__min(vmset__distance(scale, addr), LEAF_KEY_MAX);
+
+	return (uint16_t)(key << SLOT_BITS | slot);
+}
+
+/* The slot of a place that is not NO_PLACE. */
+static inline unsigned vmset__slot(uint16_t place)
+{
+	return place % (1u << SLOT_BITS) % LEAF_SLOTS;
+}
+
+static inline const uint16_t *vmset__order_at(const struct vmset__leaf *leaf,
+					      uintptr_t turn)
+{
+	return leaf->order[turn % 2];
+}
+
+/* For the writer: the order that holds, and the slot of entry i. */
+static inline const uint16_t *vmset__order(const struct vmset__leaf *leaf)
+{
+	return vmset__order_at(leaf, leaf->turn);
+}
+
+static inline unsigned vmset__slot_of(const struct vmset__leaf *leaf,
+				      unsigned i)
+{
+	return vmset__slot(vmset__order(leaf)[i]);
 }
 
 /* A function with constant arguments: what it does for others costs nothing. */
 #define SPECIALIZED static inline __attribute__((always_inline))
 
-/* How many entries of a leaf, which has count, end at addr or below. */
+/* The place of entry i in an order of a leaf, or NO_PLACE. */
+static inline uint16_t vmset__place_at(const uint16_t *order, unsigned i)
+{
+	return i < LEAF_KEYS ? vmset__load(&order[i]) : NO_PLACE;
+}
+
+/*
+ * How many entries of a leaf end at addr or below, by one of its orders.  *place
+ * becomes that of the next, or NO_PLACE.
+ */
 SPECIALIZED unsigned vmset__ends_by_way(const struct vmset__leaf *leaf,
-					unsigned count, uintptr_t addr,
+					const uint16_t *order, uintptr_t addr,
+					uint16_t *place,
 					vmset__keys_below_fn *keys_below)
 {
 	const struct vmset__scale scale = {
 		vmset__load(&leaf->base), vmset__load(&leaf->node.shift),
 	};
-	unsigned i = keys_below(leaf->key, LEAF_KEYS, vmset__key(scale, addr));
+	unsigned i = keys_below(order, LEAF_KEYS,
+				vmset__leaf_place(scale, addr, 0));
 
-	while (i < count && vmset__load(&leaf->range[i].end) <= addr)
+	while ((*place = vmset__place_at(order, i)) != NO_PLACE &&
+	       vmset__load(&leaf->range[vmset__slot(*place)].end) <= addr)
 		i++;
-	return i < count ? i : count;
+	return i;
 }
 
+/* For the writer. */
 static inline unsigned vmset__ends_by(const struct vmset__leaf *leaf,
-				      unsigned count, uintptr_t addr)
+				      uintptr_t addr)
 {
-	return vmset__ends_by_way(leaf, count, addr, vmset__keys_below);
+	uint16_t place;
+
+	return vmset__ends_by_way(leaf, vmset__order(leaf), addr, &place,
+				  vmset__keys_below);
 }
 
 /* From child i on, where the key of its bound was not enough to tell. */
@@ -201,18 +281,15 @@ static inline unsigned vmset__route(const struct vmset__inner *inner,
 
 /*
  * Ask memory for words that will be wanted soon, so that they come all at once
- * and not one after the other.  Up to three cache lines more do no harm.
+ * and not one after the other.
  */
-static inline void vmset__prefetch(const void *words, size_t size)
+SPECIALIZED void vmset__prefetch(const void *words, size_t size)
 {
 	const char *line = words;
 
-	for (const char *end = line + size; line < end; line += 256) {
-		__builtin_prefetch(line);
-		__builtin_prefetch(line + 64);
-		__builtin_prefetch(line + 128);
-		__builtin_prefetch(line + 192);
-	}
+#pragma GCC unroll 32
+	for (size_t at = 0; at < size; at += 64)
+		__builtin_prefetch(line + at);
 }
 
 static inline bool vmset__overtaken(const struct vmset__tree *tree,
@@ -222,16 +299,26 @@ static inline bool vmset__overtaken(const struct vmset__tree *tree,
 	return vmset__load(&tree->slab.epoch) - epoch >= 2;
 }
 
-static inline void vmset__read_entry(const struct vmset__leaf *leaf, unsigned i,
-				     struct vmset_area *entry)
+/* The same for who has read in a leaf. */
+static inline bool vmset__overtaken_in(const struct vmset__tree *tree,
+				       uintptr_t epoch,
+				       const struct vmset__leaf *leaf,
+				       uintptr_t turn)
+{
+	return vmset__overtaken(tree, epoch) ||
+	       vmset__load(&leaf->turn) != turn;
+}
+
+static inline void vmset__read_entry(const struct vmset__leaf *leaf,
+				     unsigned slot, struct vmset_area *entry)
 {
 	*entry = (struct vmset_area){
-		.start = vmset__load(&leaf->range[i].start),
-		.end = vmset__load(&leaf->range[i].end),
-		.flags = vmset__load(&leaf->flags[i]),
-		.backend = vmset__load(&leaf->more[i].backend),
-		.offset = vmset__load(&leaf->more[i].offset),
-		.data = vmset__load(&leaf->more[i].data),
+		.start = vmset__load(&leaf->range[slot].start),
+		.end = vmset__load(&leaf->range[slot].end),
+		.flags = vmset__load(&leaf->flags[slot]),
+		.backend = vmset__load(&leaf->more[slot].backend),
+		.offset = vmset__load(&leaf->more[slot].offset),
+		.data = vmset__load(&leaf->more[slot].data),
 	};
 }
 

@@ -4,8 +4,9 @@
  *
  * A reader descends from the root by acquire loads.  Before it follows a child
  * pointer, and before it returns, it asks whether the epoch has moved by two
- * (slab.h); if not, no node that it read has been used again, and what it read
- * in one leaf is the state at the moment when it loaded the pointer to it.
+ * (slab.h); if not, no node that it read has been used again.  If the leaf's turn
+ * is the same, too, then what it read there is the state at the moment when it
+ * loaded the turn, or when the leaf was replaced, if that was earlier.
  *
  * An answer that needs more than one leaf has to be the same at one moment too:
  * then no publication may come between the first look and the last, which
@@ -131,27 +132,35 @@ SPECIALIZED enum outcome read_leaf(const struct vmset__tree *tree,
 	const struct vmset__leaf *leaf = descend(tree, epoch, way, route,
 						 &beside);
 	struct vmset_area *entry = quest.entries;
-	uintptr_t end = *addr;
-	unsigned count, i;
-	size_t n;
+	uintptr_t end = *addr, turn;
+	const uint16_t *order;
+	uint16_t place;
+	unsigned i;
+	size_t n = 0;
 
 	if (!leaf)
 		return OVERTAKEN;
-	count = vmset__load(&leaf->node.count);
-	i = vmset__ends_by(leaf, count, *addr) - (way == DOWN);
+	turn = vmset__load_acquire(&leaf->turn);
+	order = vmset__order_at(leaf, turn);
+	i = vmset__ends_by_way(leaf, order, *addr, &place, vmset__keys_below);
+	/* Down from the first, i wraps: that is no entry either. */
+	if (way == DOWN)
+		place = vmset__place_at(order, --i);
 	if (quest.max > 1)
 		vmset__prefetch(leaf, sizeof *leaf);
-	/* Down from the first, i wraps: that is no entry either. */
-	for (n = 0; i < count && n < quest.max; i += way == UP ? 1 : -1u) {
-		vmset__read_entry(leaf, i, entry);
+	while (place != NO_PLACE) {
+		vmset__read_entry(leaf, vmset__slot(place), entry);
 		end = entry->end;
 		if (!quest.skip || !quest.skip(entry)) {
 			entry++;
-			n++;
+			if (++n == quest.max)
+				break;
 		}
+		i += way == UP ? 1 : -1u;
+		place = vmset__place_at(order, i);
 	}
 	*got = (struct catch){ n, end };
-	if (vmset__overtaken(tree, epoch))
+	if (vmset__overtaken_in(tree, epoch, leaf, turn))
 		return OVERTAKEN;
 	if (n)
 		return FOUND;
@@ -233,19 +242,147 @@ size_t vmset__tree_read_areas(const struct vmset__tree *tree, uintptr_t *addr,
 	return got.n;
 }
 
-/* ---- the writer's cursor ---- */
+/* ---- many ranges ---- */
 
-/* Most who go to a leaf will copy it, to the node that is free next. */
-static void expect_copy(const struct vmset__tree *tree,
-			const struct vmset__leaf *leaf)
+/* Where ranges are copied to, and what is there already. */
+struct gathering {
+	struct vmset_range *ranges;
+	size_t n, max;
+	uintptr_t end;                  /* of the last entry, also of a hidden one */
+};
+
+static inline void copy_range(struct vmset_range *to,
+			      const struct vmset__leaf *leaf, unsigned slot)
 {
-	const struct vmset__node *next =
-		tree->slab.pool[VMSET__LEAF].free.head;
-
-	vmset__prefetch(leaf, sizeof *leaf);
-	if (next)
-		vmset__prefetch(next, sizeof *leaf);
+#if VMSET_SHARED_WATCHED
+	to->start = vmset__load(&leaf->range[slot].start);
+	to->end = vmset__load(&leaf->range[slot].end);
+#else
+	/* Two words, each of them whole, as in search.h. */
+	*to = leaf->range[slot];
+#endif
 }
+
+/*
+ * Copy the ranges at n places, but hidden ones, at most room.  Returns how many;
+ * *seen becomes how many places that took.
+ */
+static size_t copy_ranges(struct vmset_range *to, size_t room,
+			  const struct vmset__leaf *leaf,
+			  const uint16_t *places, size_t n, size_t *seen)
+{
+	const uint32_t hidden = vmset__load(&leaf->hidden);
+	size_t copied = 0, i;
+
+	if (!hidden) {
+		n = vmset__min(n, room);
+		for (i = 0; i < n; i++)
+			copy_range(&to[i], leaf,
+				   vmset__slot(vmset__load(&places[i])));
+		*seen = n;
+		return n;
+	}
+	for (i = 0; i < n && copied < room; i++) {
+		unsigned slot = vmset__slot(vmset__load(&places[i]));
+
+		if (!(hidden >> slot & 1))
+			copy_range(&to[copied++], leaf, slot);
+	}
+	*seen = i;
+	return copied;
+}
+
+/* Add a leaf's areas that end above addr; false: what was added is worthless. */
+static bool gather_leaf(const struct vmset__tree *tree, uintptr_t epoch,
+			const struct vmset__leaf *leaf, uintptr_t addr,
+			struct gathering *all)
+{
+	const uintptr_t turn = vmset__load_acquire(&leaf->turn);
+	const uint16_t *order = vmset__order_at(leaf, turn);
+	struct gathering more = *all;
+	uint16_t place;
+	unsigned from = vmset__ends_by_way(leaf, order, addr, &place,
+					   vmset__keys_below);
+	unsigned count = vmset__keys_below(order, LEAF_KEYS, NO_PLACE);
+	size_t seen = 0;
+
+	if (from < count)
+		more.n += copy_ranges(&more.ranges[more.n], more.max - more.n,
+				      leaf, &order[from], count - from, &seen);
+	if (seen) {
+		place = vmset__load(&order[from + seen - 1]);
+		more.end = vmset__load(&leaf->range[vmset__slot(place)].end);
+	}
+	if (vmset__overtaken_in(tree, epoch, leaf, turn))
+		return false;
+	*all = more;
+	return true;
+}
+
+/* What a walk will look at in a leaf. */
+static void expect_ranges(uintptr_t leaf)
+{
+	vmset__prefetch(vmset__leaf(leaf), offsetof(struct vmset__leaf, flags));
+}
+
+/*
+ * Gather from the leaves of one inner node, or from the only leaf there is, as long
+ * as nothing is published meanwhile.
+ */
+static void gather_leaves(const struct vmset__tree *tree, uintptr_t epoch,
+			  uintptr_t addr, struct gathering *all)
+{
+	const uintptr_t seq = vmset__load_acquire(&tree->seq);
+	uintptr_t root = vmset__load_acquire(&tree->root);
+	uintptr_t node = vmset__root_node(root);
+	const struct vmset__inner *inner;
+	struct gathering more = *all;
+	unsigned count, i;
+
+	if (!vmset__root_level(root)) {
+		gather_leaf(tree, epoch, vmset__leaf(node), addr, all);
+		return;
+	}
+	for (unsigned level = vmset__root_level(root);; level--) {
+		inner = vmset__inner(node);
+		if (vmset__overtaken(tree, epoch))
+			return;
+		i = vmset__route(inner, addr);
+		if (level == 1)
+			break;
+		node = vmset__load_acquire(&inner->child[i].node);
+	}
+	count = vmset__load(&inner->node.count);
+	for (; i < count && more.n < more.max; i++) {
+		node = vmset__load_acquire(&inner->child[i].node);
+		if (i + 1 < count)
+			expect_ranges(vmset__load(&inner->child[i + 1].node));
+		if (vmset__overtaken(tree, epoch) ||
+		    !gather_leaf(tree, epoch, vmset__leaf(node), addr, &more) ||
+		    seq % 2 || vmset__load(&tree->seq) != seq)
+			return;
+		*all = more;
+	}
+}
+
+size_t vmset__tree_read_ranges(const struct vmset__tree *tree, uintptr_t *addr,
+			       struct vmset_range *ranges, size_t max)
+{
+	struct gathering all = { ranges, 0, max, *addr };
+	struct vmset_area area;
+
+	gather_leaves(tree, vmset__load_acquire(&tree->slab.epoch), *addr, &all);
+	/* Others change the set just now, or it goes on below another node. */
+	if (!all.n && vmset__tree_read(tree, *addr, vmset__is_hidden, &area)) {
+		ranges[all.n++] = (struct vmset_range){ area.start, area.end };
+		all.end = area.end;
+	}
+	if (all.n)
+		*addr = all.end;
+	return all.n;
+}
+
+/* ---- the writer's cursor ---- */
 
 void vmset__cursor_route(struct vmset__cursor *cursor,
 			 const struct vmset__tree *tree, uintptr_t addr)
@@ -263,9 +400,8 @@ void vmset__cursor_route(struct vmset__cursor *cursor,
 		node = inner->child[i].node;
 	}
 	cursor->leaf = vmset__leaf(node);
-	expect_copy(tree, cursor->leaf);
-	cursor->at = vmset__ends_by(cursor->leaf, cursor->leaf->node.count,
-				    addr);
+	vmset__prefetch(cursor->leaf, sizeof *cursor->leaf);
+	cursor->at = vmset__ends_by(cursor->leaf, addr);
 	cursor->moved = false;
 }
 
@@ -304,7 +440,8 @@ bool vmset__cursor_get(const struct vmset__cursor *cursor,
 {
 	if (cursor->at >= cursor->leaf->node.count)
 		return false;
-	vmset__read_entry(cursor->leaf, cursor->at, entry);
+	vmset__read_entry(cursor->leaf,
+			  vmset__slot_of(cursor->leaf, cursor->at), entry);
 	return true;
 }
 
@@ -324,11 +461,13 @@ size_t vmset__cursor_take(struct vmset__cursor *cursor, uintptr_t end,
 
 	do {
 		leaf = cursor->leaf;
-		while (cursor->at < leaf->node.count &&
-		       leaf->range[cursor->at].start <= end) {
+		while (cursor->at < leaf->node.count) {
+			unsigned slot = vmset__slot_of(leaf, cursor->at);
+
+			if (leaf->range[slot].start > end)
+				break;
 			if (n < max)
-				vmset__read_entry(leaf, cursor->at,
-						  &entries[n]);
+				vmset__read_entry(leaf, slot, &entries[n]);
 			n++;
 			cursor->at++;
 		}

@@ -19,13 +19,13 @@
 #include "vmset.h"
 
 /*
- * Entries in a leaf and children of an inner node: from 4 to 32.  With 31 a node
- * takes an odd number of cache lines.  With an even one the heads of all nodes
- * would share a part of the cache, and push each other out of it.  Tiny nodes
- * make deep trees in small tests.
+ * Entries in a leaf and children of an inner node: from 4 to 32.  With these a
+ * node takes an odd number of cache lines.  With an even one the heads of all
+ * nodes would share a part of the cache, and push each other out of it.  Tiny
+ * nodes make deep trees in small tests.
  */
 #ifndef VMSET_LEAF_SLOTS
-#define VMSET_LEAF_SLOTS 31
+#define VMSET_LEAF_SLOTS 32
 #endif
 #ifndef VMSET_INNER_SLOTS
 #define VMSET_INNER_SLOTS 31
@@ -82,6 +82,10 @@ bool vmset__tree_read(const struct vmset__tree *tree, uintptr_t addr,
  */
 size_t vmset__tree_read_areas(const struct vmset__tree *tree, uintptr_t *addr,
 			      struct vmset_area *areas, size_t max);
+
+/* As vmset__tree_read_areas, of the areas no more than their ranges. */
+size_t vmset__tree_read_ranges(const struct vmset__tree *tree, uintptr_t *addr,
+			       struct vmset_range *ranges, size_t max);
 
 /* As vmset__tree_read, for the highest entry with end <= addr. */
 bool vmset__tree_read_below(const struct vmset__tree *tree, uintptr_t addr,
@@ -158,6 +162,9 @@ struct vmset__change {
 	uintptr_t fresh;                /* and its new value */
 	ptrdiff_t len_change;
 	struct vmset__summary sum;      /* of fresh; not for a new root */
+	/* A leaf whose next turn it is, what will be used of it; or NULL. */
+	struct vmset__leaf *leaf;
+	uint32_t used, count;
 	struct vmset__node *made[VMSET__CLASSES];
 	/*
 	 * Nodes dropped by it: at each level the children [low, high] of the

@@ -780,6 +780,14 @@ bool vmset_iter_fill(struct vmset_iter *iter)
 	return iter->n;
 }
 
+size_t vmset_next_ranges(const struct vmset *set, uintptr_t *addr,
+			 struct vmset_range *ranges, size_t max)
+{
+	if (!set || !addr || !ranges || !max)
+		return 0;
+	return vmset__tree_read_ranges(&set->tree, addr, ranges, max);
+}
+
 bool vmset_overlaps(const struct vmset *set, uintptr_t start, size_t size)
 {
 	struct vmset_area entry;

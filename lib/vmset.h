@@ -69,7 +69,7 @@
  *
  * Threads, signals, fork
  * ----------------------
- * Readers are vmset_find, vmset_next, vmset_iter_…, vmset_overlaps, vmset_len,
+ * Readers are vmset_find, vmset_next…, vmset_iter_…, vmset_overlaps, vmset_len,
  * vmset_is_empty, vmset_explain, vmset_bounds and vmset_granule.  They take no
  * lock, store nothing that others see and call nothing, so any thread may call
  * them at any time, and so may a signal handler, also one that interrupted a
@@ -93,8 +93,8 @@
  *                         other       signal      change of     child of
  *                         threads     handler     the set       a fork
  *   find, next,           yes         yes         yes           yes
- *     iter_init, iter_fill, iter_next, overlaps, len, is_empty, explain,
- *     bounds, granule
+ *     next_ranges, iter_init, iter_fill, iter_next, overlaps, len, is_empty,
+ *     explain, bounds, granule
  *   map, map_area, alloc, in turn     yes (1)     -EDEADLK      yes (2)
  *     unmap, protect, update, clear, find_free_area, verify, stats, on_fault
  *   create, reserve       yes         yes         yes           yes
@@ -626,6 +626,28 @@ static inline const struct vmset_area *vmset_iter_next(struct vmset_iter *iter)
 		return NULL;
 	return &iter->areas[iter->at++];
 }
+
+/*
+ * vmset_next_ranges: where the next areas lie, and no more, for walks over many:
+ * ranges of areas whose ends are above *addr, from the lowest on, as many as can
+ * be had at once, at most max.  *addr becomes where to go on; begin with the
+ * bounds' start.  With room for some hundreds a walk is fastest.
+ *
+ *	struct vmset_range ranges[256];
+ *	uintptr_t addr = vmset_bounds(set).start;
+ *	size_t n;
+ *
+ *	while ((n = vmset_next_ranges(set, &addr, ranges, 256)))
+ *		...
+ *
+ * A reader, like vmset_next.  The ranges of one call are those of one moment; while
+ * others change the set there are fewer in a call.
+ *
+ * how many; 0, and *addr as it was, if no area follows, for a NULL, or for a
+ * max of 0
+ */
+size_t vmset_next_ranges(const struct vmset *set, uintptr_t *addr,
+			 struct vmset_range *ranges, size_t max);
 
 /*
  * vmset_overlaps: whether any of [start, start + size) is taken, by an area, a

@@ -26,6 +26,7 @@ dist_man_MANS = \
 	man/vmset_map.3 \
 	man/vmset_map_area.3 \
 	man/vmset_next.3 \
+	man/vmset_next_ranges.3 \
 	man/vmset_on_fault.3 \
 	man/vmset_overlaps.3 \
 	man/vmset_protect.3 \

@@ -237,6 +237,28 @@ static bool walk_right(const struct vmset *set, const struct listing *list,
 	return !vmset_iter_next(&iter);
 }
 
+/* The same for their ranges, a few at a time. */
+static bool ranges_right(const struct vmset *set, const struct listing *list,
+			 const struct around *around, uintptr_t addr)
+{
+	struct vmset_range ranges[3];
+	size_t at = 0, n = 0;
+
+	for (unsigned int i = around->next; i < list->n; i++) {
+		if (list->kind[i] != VMSET__AREA)
+			continue;
+		if (at == n) {
+			n = vmset_next_ranges(set, &addr, ranges, 3);
+			at = 0;
+		}
+		if (at == n || ranges[at].start != list->entry[i].start ||
+		    ranges[at].end != list->entry[i].end)
+			return false;
+		at++;
+	}
+	return at == n && !vmset_next_ranges(set, &addr, ranges, 3);
+}
+
 static uint32_t cause_at(const struct listing *list,
 			 const struct around *around, uint32_t access)
 {
@@ -325,6 +347,8 @@ static const char *check_readers(const struct world *world,
 			return "vmset_find, vmset_next or vmset_overlaps";
 		if (!walk_right(world->set, list, &around, addr))
 			return "vmset_iter_next";
+		if (!ranges_right(world->set, list, &around, addr))
+			return "vmset_next_ranges";
 		if (!explain_right(world->set, model, list, &around, addr))
 			return "vmset_explain";
 	}

@@ -221,6 +221,23 @@ static struct answer run_answer(const struct vmset_area *areas, size_t n)
 	return answer;
 }
 
+static struct answer ranges_answer(const struct vmset_area *areas, size_t n)
+{
+	struct answer answer = { .result = n };
+
+	for (size_t i = 0; i < n; i++) {
+		answer.start += areas[i].start;
+		answer.end += areas[i].end;
+	}
+	return answer;
+}
+
+/* As many areas as the answer has, but any that there are if it has none. */
+static size_t run_length(const struct answer *answer, size_t left)
+{
+	return answer->result && answer->result < left ? answer->result : left;
+}
+
 static bool is_taken(const struct state *state, uintptr_t addr, size_t size)
 {
 	for (uintptr_t at = addr; at < addr + size && at < SPACE; at++)
@@ -297,9 +314,9 @@ struct answer script_expect(size_t number, const struct question *question,
 	case ASK_EXPLAIN:
 		return expect_explanation(state, addr);
 	case ASK_RUN:
-		return run_answer(area, !answer->result ? left :
-				  answer->result < left ? answer->result :
-							  left);
+		return run_answer(area, run_length(answer, left));
+	case ASK_RANGES:
+		return ranges_answer(area, run_length(answer, left));
 	case ASK_BELOW:
 		return area_answer(i, area - 1);
 	case ASK_NEXT:
@@ -317,7 +334,8 @@ bool script_knows(const struct question *question)
 		for (size_t at = 0; at < SPACE; at++)
 			guards |= states[i].cells[at].state ==
 				  MODEL_GUARD_AFTER;
-	return question->kind != ASK_RUN || !guards;
+	return (question->kind != ASK_RUN && question->kind != ASK_RANGES) ||
+	       !guards;
 }
 
 /* ---- what the library says ---- */
@@ -344,6 +362,19 @@ static struct answer ask_run(uintptr_t addr)
 	return run_answer(iter.areas, iter.n);
 }
 
+static struct answer ask_ranges(uintptr_t addr)
+{
+	struct vmset_range ranges[SPACE];
+	struct vmset_area areas[SPACE] = { { .start = 0 } };
+	size_t n = vmset_next_ranges(set, &addr, ranges, SPACE);
+
+	for (size_t i = 0; i < n; i++) {
+		areas[i].start = ranges[i].start;
+		areas[i].end = ranges[i].end;
+	}
+	return ranges_answer(areas, n);
+}
+
 struct answer script_ask(const struct question *question)
 {
 	const uintptr_t addr = question->addr;
@@ -361,6 +392,8 @@ struct answer script_ask(const struct question *question)
 		return explain(addr);
 	case ASK_RUN:
 		return ask_run(addr);
+	case ASK_RANGES:
+		return ask_ranges(addr);
 	case ASK_BELOW:
 		return area_answer(vmset__tree_read_below(&set->tree, addr,
 							  vmset__is_hidden,

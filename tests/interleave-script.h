@@ -35,8 +35,8 @@ struct script {
 	struct step round[STEPS_MOST];
 };
 
-enum question_kind { ASK_FIND, ASK_NEXT, ASK_BELOW, ASK_RUN, ASK_OVERLAPS,
-		     ASK_LEN, ASK_EMPTY, ASK_EXPLAIN };
+enum question_kind { ASK_FIND, ASK_NEXT, ASK_BELOW, ASK_RUN, ASK_RANGES,
+		     ASK_OVERLAPS, ASK_LEN, ASK_EMPTY, ASK_EXPLAIN };
 
 struct question {
 	enum question_kind kind;
@@ -46,7 +46,8 @@ struct question {
 
 /*
  * What there is to say, the rest is zero.  Of a run of areas: how many, the
- * first start, the last end, the sums of flags and offsets.
+ * first start, the last end, the sums of flags and offsets.  Of ranges: how many,
+ * the sums of their starts and ends.
  */
 struct answer {
 	size_t result;

@@ -24,7 +24,7 @@
 #include "interleave-script.h"
 #include "tools.h"
 
-#define QUESTIONS_MOST (6 * SPACE + 2)
+#define QUESTIONS_MOST (7 * SPACE + 2)
 
 struct job {
 	struct script script;
@@ -149,6 +149,7 @@ static void report(struct exploration *call, const struct asked *asked)
 	static const char *const names[] = {
 		[ASK_FIND] = "find", [ASK_NEXT] = "next",
 		[ASK_BELOW] = "below", [ASK_RUN] = "iterate",
+		[ASK_RANGES] = "ranges",
 		[ASK_OVERLAPS] = "overlaps", [ASK_LEN] = "len",
 		[ASK_EMPTY] = "is_empty", [ASK_EXPLAIN] = "explain",
 	};
@@ -168,6 +169,12 @@ static void report(struct exploration *call, const struct asked *asked)
 	print_answer(&asked->answer);
 }
 
+/* Whether a call may look at the set more than once. */
+static bool looks_again(const struct question *question)
+{
+	return question->kind == ASK_EXPLAIN || question->kind == ASK_RANGES;
+}
+
 /* ---- in a signal handler ---- */
 
 /* Whether all answers at the moment are of the state; if not, one is left. */
@@ -179,7 +186,7 @@ static bool are_of(size_t store, size_t state, struct exploration *call,
 		*call = (struct exploration){
 			.call = ask, .right = is_of_the_state, .arg = asked,
 			.from = store,
-			.go_through = questions[i].kind == ASK_EXPLAIN,
+			.go_through = looks_again(&questions[i]),
 		};
 		counts->handlers++;
 		if (!explore(call))
@@ -292,7 +299,7 @@ static bool follow_all(enum way way, struct counts *counts)
 {
 	for (size_t i = 0; i < questions_n; i++) {
 		/* It looks several times, which is not to start again. */
-		if (questions[i].kind == ASK_EXPLAIN && way != GOING_THROUGH)
+		if (looks_again(&questions[i]) && way != GOING_THROUGH)
 			continue;
 		if (!follow(&questions[i], way, counts))
 			return false;
@@ -343,6 +350,7 @@ static void add_all_questions(void)
 	add_questions(ASK_NEXT, 0);
 	add_questions(ASK_BELOW, 0);
 	add_questions(ASK_RUN, 0);
+	add_questions(ASK_RANGES, 0);
 	add_questions(ASK_OVERLAPS, 3);
 	add_questions(ASK_EXPLAIN, 0);
 	questions[questions_n++] = (struct question){ .kind = ASK_LEN };

@@ -119,6 +119,22 @@ static bool could_be_one(const struct vmset_area *a,
 	       a->offset + (a->end - a->start) == b->offset;
 }
 
+/* Walk the ranges beside the areas. */
+static void check_ranges(const struct vmset *set, uintptr_t start)
+{
+	struct vmset_range ranges[100];
+	struct vmset_area area = { .end = start };
+	size_t n;
+
+	while ((n = vmset_next_ranges(set, &start, ranges, 100)))
+		for (size_t i = 0; i < n; i++) {
+			assert_ok(vmset_next(set, area.end, &area));
+			assert_eq(ranges[i].start, area.start);
+			assert_eq(ranges[i].end, area.end);
+		}
+	assert_err(vmset_next(set, area.end, &area), -ENOENT);
+}
+
 /* Walk the set and its page table side by side.  Returns the areas' number. */
 static size_t check_walk(const struct layers *layers, bool lost)
 {
@@ -128,6 +144,7 @@ static size_t check_walk(const struct layers *layers, bool lost)
 	struct vmset_iter iter;
 	size_t len = 0;
 
+	check_ranges(layers->set, last.end);
 	assert_ok(vmset_iter_init(&iter, layers->set, last.end));
 	for (; vmset_next(layers->set, last.end, &area) == 0; last = area) {
 		same = vmset_iter_next(&iter);

@@ -63,6 +63,27 @@ struct place {
 	struct vmset__inner *inner;
 };
 
+static uint16_t *order(const struct place *p)
+{
+	return p->leaf->order[p->leaf->turn % 2];
+}
+
+static struct vmset_range *range(const struct place *p, unsigned int i)
+{
+	return &p->leaf->range[vmset__slot_of(p->leaf, i)];
+}
+
+static struct vmset__more *more(const struct place *p, unsigned int i)
+{
+	return &p->leaf->more[vmset__slot_of(p->leaf, i)];
+}
+
+static void hide(const struct place *p, unsigned int i)
+{
+	more(p, i)->backend = &vmset__hidden[VMSET__LOST];
+	p->leaf->hidden |= UINT32_C(1) << vmset__slot_of(p->leaf, i);
+}
+
 static void too_many_entries(const struct place *p)
 {
 	p->leaf->node.count = LEAF_SLOTS + 1;
@@ -75,28 +96,43 @@ static void no_entries(const struct place *p)
 
 static void unused_end(const struct place *p)
 {
-	p->leaf->key[--p->leaf->node.count] = 1;
+	order(p)[--p->leaf->node.count] = 1;
+}
+
+static void slot_used_twice(const struct place *p)
+{
+	order(p)[1] = order(p)[0];
+}
+
+static void slot_not_marked(const struct place *p)
+{
+	p->leaf->used &= p->leaf->used - 1;
+}
+
+static void area_marked_as_none(const struct place *p)
+{
+	p->leaf->hidden ^= UINT32_C(1) << vmset__slot_of(p->leaf, p->at);
 }
 
 static void empty_entry(const struct place *p)
 {
-	p->leaf->range[p->at].start = p->leaf->range[p->at].end;
+	range(p, p->at)->start = range(p, p->at)->end;
 }
 
 static void overlap(const struct place *p)
 {
 	assert_that(p->leaf->node.count > 1);
-	p->leaf->range[1].start = p->leaf->range[0].end - 1;
+	range(p, 1)->start = range(p, 0)->end - 1;
 }
 
 static void below_bounds(const struct place *p)
 {
-	p->leaf->range[p->at].start = START - 1;
+	range(p, p->at)->start = START - 1;
 }
 
 static void above_bounds(const struct place *p)
 {
-	p->leaf->range[p->at].end = END + 1;
+	range(p, p->at)->end = END + 1;
 }
 
 static struct vmset__leaf *child(const struct place *p, unsigned int i)
@@ -158,7 +194,7 @@ static void unused_bound(const struct place *p)
 
 static void wrong_key_of_entry(const struct place *p)
 {
-	p->leaf->key[p->at] ^= 1;
+	order(p)[p->at] ^= 1u << SLOT_BITS;
 }
 
 static void wrong_key_of_bound(const struct place *p)
@@ -219,19 +255,20 @@ static void wrong_length(const struct place *p)
 
 static void no_area_behind(const struct place *p)
 {
-	p->leaf->more[p->at].backend = &vmset__hidden[VMSET__LOST];
+	hide(p, p->at);
 }
 
 static void no_area_before(const struct place *p)
 {
 	assert_that(p->at > 0);
-	p->leaf->more[p->at - 1].backend = p->leaf->more[p->at].backend;
-	p->leaf->more[p->at].backend = &vmset__hidden[VMSET__LOST];
+	more(p, p->at - 1)->backend = more(p, p->at)->backend;
+	hide(p, p->at);
+	p->leaf->hidden &= ~(UINT32_C(1) << vmset__slot_of(p->leaf, p->at - 1));
 }
 
 static void area_begins_later(const struct place *p)
 {
-	p->leaf->range[p->at].start++;
+	range(p, p->at)->start++;
 }
 
 static void area_ends_earlier(const struct place *p)
@@ -240,12 +277,14 @@ static void area_ends_earlier(const struct place *p)
 		p->leaf->base, p->leaf->node.shift,
 	};
 
-	p->leaf->key[p->at] = vmset__key(scale, --p->leaf->range[p->at].end);
+	range(p, p->at)->end--;
+	order(p)[p->at] = vmset__leaf_place(scale, range(p, p->at)->end,
+					    vmset__slot_of(p->leaf, p->at));
 }
 
 static void equal_neighbours(const struct place *p)
 {
-	p->leaf->flags[p->at] = 2;
+	p->leaf->flags[vmset__slot_of(p->leaf, p->at)] = 2;
 }
 
 static const struct {
@@ -255,7 +294,10 @@ static const struct {
 } damages[] = {
 	{ MIDDLE, too_many_entries, "leaf: count" },
 	{ MIDDLE, no_entries, "inner node: empty child" },
-	{ MIDDLE, unused_end, "leaf: unused slot not padded" },
+	{ MIDDLE, unused_end, "leaf: order goes on behind the last entry" },
+	{ MIDDLE, slot_used_twice, "leaf: slot used twice" },
+	{ MIDDLE, slot_not_marked, "leaf: slots in use" },
+	{ MIDDLE, area_marked_as_none, "leaf: hidden entries" },
 	{ MIDDLE, empty_entry, "empty entry" },
 	{ MIDDLE, overlap, "entries overlap or are out of order" },
 	{ START, below_bounds, "entry outside the bounds" },

@@ -609,6 +609,8 @@ START_TEST(readers_find_nothing)
 		UINTPTR_MAX,
 	};
 	struct vmset_area area = { .start = 0x123 };
+	struct vmset_range range = { .start = 0x123 };
+	uintptr_t addr = 0x1840;
 	struct vmset_iter iter;
 
 	for (size_t i = 0; i < sizeof(nowhere) / sizeof(*nowhere); i++) {
@@ -623,6 +625,14 @@ START_TEST(readers_find_nothing)
 	REFUSED(vmset_iter_init(NULL, layers.set, 0), -EINVAL);
 	assert_ok(vmset_iter_init(&iter, layers.set, 0x1840));
 	assert_that(!vmset_iter_next(&iter));
+	assert_eq(vmset_next_ranges(layers.set, &addr, &range, 1), 0);
+	addr = 0x1100;
+	assert_eq(vmset_next_ranges(NULL, &addr, &range, 1), 0);
+	assert_eq(vmset_next_ranges(layers.set, NULL, &range, 1), 0);
+	assert_eq(vmset_next_ranges(layers.set, &addr, NULL, 1), 0);
+	assert_eq(vmset_next_ranges(layers.set, &addr, &range, 0), 0);
+	assert_eq(addr, 0x1100);
+	assert_eq(range.start, 0x123);
 	assert_eq(area.start, 0x123);
 	assert_ok(vmset_find(layers.set, 0x1100, NULL));
 	assert_ok(vmset_next(layers.set, 0, NULL));

@@ -102,6 +102,7 @@ START_TEST(zeroes_lead_nowhere_else)
 	static const struct vmset__leaf leaf;
 	const uintptr_t addrs[] = { 0, 1, VMSET__KEY_MAX, 1u << 20, UINTPTR_MAX };
 	const struct vmset__find_way *way;
+	uint16_t place;
 
 	for (size_t i = 0; i < sizeof(addrs) / sizeof(*addrs); i++)
 		for (way = vmset__find_ways; way->name; way++) {
@@ -110,8 +111,9 @@ START_TEST(zeroes_lead_nowhere_else)
 			assert_that(vmset__route_way(&inner, addrs[i],
 						     way->keys_below) <
 				    INNER_SLOTS);
-			assert_eq(vmset__ends_by_way(&leaf, 0, addrs[i],
-						     way->keys_below), 0);
+			vmset__ends_by_way(&leaf, leaf.order[0], addrs[i],
+					   &place, way->keys_below);
+			assert_eq(place, NO_PLACE);
 		}
 }
 END_TEST

@@ -309,21 +309,21 @@ START_TEST(out_of_memory)
 }
 END_TEST
 
-/* The last entry goes: what takes its place is a leaf, too. */
+/* All entries go at once: what takes their place is a leaf, too. */
 START_TEST(out_of_memory_for_an_empty_tree)
 {
 	struct vmset__change change;
 
-	random_splice(0, 1);
-	assert_eq(count, 1);
+	while (count <= VMSET_LEAF_SLOTS)
+		random_splice(0, 1);
 	syscalls_watch((struct vmset_range){ 0, 0 });
 	syscalls_starve();
 	while (vmset__slab_alloc(&tree.slab, VMSET__LEAF, false))
 		;
-	assert_err(prepare(&change, 0, 1, NULL, 0), -ENOMEM);
+	assert_err(prepare(&change, 0, count, NULL, 0), -ENOMEM);
 	syscalls_stop();
 	check_entries();
-	assert_ok(prepare(&change, 0, 1, NULL, 0));
+	assert_ok(prepare(&change, 0, count, NULL, 0));
 	vmset__tree_discard(&tree, &change);
 }
 END_TEST
