@@ -335,6 +335,36 @@ bool vmset__step_splits(const struct vmset__plan *plan,
 }
 
 /*
+ * Whether a neighbour, which shall have the flags, may be one to the kernel with
+ * what gets the rights.
+ */
+static bool may_join(const struct vmset_area *neighbour, uint32_t flags,
+		     uint32_t to)
+{
+	if (neighbour->backend != &vmset__kernel_backend)
+		return !vmset__is_guard(neighbour);
+	return rights(neighbour) == to ||
+	       vmset__told_flags(neighbour->backend, flags) == to;
+}
+
+bool vmset__step_joins(const struct vmset__plan *plan,
+		       const struct vmset__step *step)
+{
+	const struct vmset_area *first = step->from, *last = step->to - 1;
+	const uint32_t *flags = plan->flags + (first - plan->old);
+	uint32_t to = vmset__told_flags(step->backend, step->flags);
+
+	/* Rights of 0 are those of the free room around. */
+	if (step->backend != &vmset__kernel_backend || first != last || !to)
+		return true;
+	return (first > plan->old && first[-1].end == step->range.start &&
+		may_join(&first[-1], flags[-1], to)) ||
+	       (last + 1 < old_end(plan) &&
+		last[1].start == step->range.end &&
+		may_join(&last[1], flags[1], to));
+}
+
+/*
  * Whether the call with old[i] may go on with the next area: if that adjoins and
  * gets the same flags.
  */

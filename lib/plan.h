@@ -82,4 +82,11 @@ struct vmset_range vmset__step_part(const struct vmset__step *step,
 bool vmset__step_splits(const struct vmset__plan *plan,
 			const struct vmset__step *step);
 
+/*
+ * Whether a protect may make kernel areas alike that differ, so that they join.
+ * Of other backends nothing is known, so theirs may.
+ */
+bool vmset__step_joins(const struct vmset__plan *plan,
+		       const struct vmset__step *step);
+
 #endif /* VMSET_PLAN_H */

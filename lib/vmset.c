@@ -295,13 +295,23 @@ static bool cuts_nothing(const struct vmset__plan *plan)
 	       !vmset__step_splits(plan, step);
 }
 
+static bool joins_any(const struct vmset__plan *plan)
+{
+	for (size_t i = 0; i < plan->steps_n; i++)
+		if (vmset__step_joins(plan, &plan->steps[i]))
+			return true;
+	return false;
+}
+
 /*
  * Where mmap has made one mapping more than the kernel cuts any for, it does not
- * cut those again that a protect has joined.
+ * cut those again that a protect has joined.  Whether that is so takes a system
+ * call, so it comes last.
  */
 static bool cannot_undo(const struct op *op)
 {
-	return op->set->reserved && !cuts_nothing(&op->plan) && vmset__no_mmap_fits();
+	return op->set->reserved && !cuts_nothing(&op->plan) &&
+	       joins_any(&op->plan) && vmset__no_mmap_fits();
 }
 
 static int update_locked(struct vmset *set, struct vmset_range range,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "assert.h"
+#include "backend.h"
 #include "entry.h"
 #include "suites.h"
 
@@ -96,6 +97,56 @@ static void expect_after(size_t i, uintptr_t start, uintptr_t end,
 	if (vmset__is_area(&after[i]))
 		assert_eq(after[i].offset, start);
 }
+
+static bool joins(uint32_t to)
+{
+	const struct vmset__step step = {
+		.call = VMSET__PROTECT, .range = { 10, 20 },
+		.backend = old[1].backend, .flags = to,
+		.from = &old[1], .to = &old[2],
+	};
+
+	for (size_t i = 0; i < plan.old_n; i++)
+		flags[i] = i == 1 ? to : old[i].flags;
+	return vmset__step_joins(&plan, &step);
+}
+
+/* After a protect of the middle one of three, or of a part of it. */
+START_TEST(kernel_areas_join)
+{
+	const struct vmset_backend *kernel = &vmset__kernel_backend;
+
+	add(0, 10, 1, kernel);
+	add(10, 20, 3, kernel);
+	add(20, 30, 5, kernel);
+	assert_that(joins(0) && joins(1) && joins(5));
+	assert_that(joins(5 | VMSET_WIPEONFORK));
+	assert_that(!joins(7));
+	/* In the same operation another may get what this one gets. */
+	old[2].flags = 1;
+	assert_that(!joins(5));
+	flags[2] = 5;
+	assert_that(vmset__step_joins(&plan, &(struct vmset__step){
+		.range = { 10, 20 }, .backend = kernel, .flags = 5,
+		.from = &old[1], .to = &old[2],
+	}));
+	old[1].end = 25;
+	old[2].start = 25;
+	assert_that(!joins(1 << 1) && joins(1));
+	old[0].end = 5;
+	assert_that(!joins(1));
+	old[0].end = 10;
+	old[0].backend = &vmset__hidden[VMSET__GUARD_BEFORE];
+	assert_that(!joins(1));
+	old[0].backend = &vmset__hidden[VMSET__LOST];
+	assert_that(joins(1));
+	old[0].backend = &able;
+	assert_that(joins(7));
+	old[0].backend = kernel;
+	old[1].backend = &able;
+	assert_that(joins(7));
+}
+END_TEST
 
 static int put(const struct vmset_area *its, bool replace)
 {
@@ -493,6 +544,7 @@ Suite *suite_plan(void)
 	tcase_add_test(tcase, protect_joins);
 	tcase_add_test(tcase, protect_piece_by_piece);
 	tcase_add_test(tcase, protect_refuses);
+	tcase_add_test(tcase, kernel_areas_join);
 	tcase_add_test(tcase, unchanged_stays_whole);
 	tcase_add_test(tcase, guards);
 	tcase_add_test(tcase, lost);
