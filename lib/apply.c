@@ -19,7 +19,8 @@ struct undo {
 	struct vmset_range given_up;    /* by the backend itself */
 };
 
-static int do_step(const struct vmset__step *step, struct vmset__tally *tally)
+static inline int do_step(const struct vmset__step *step,
+			  struct vmset__tally *tally)
 {
 	const struct vmset_backend_ops *ops = step->backend->ops;
 	void *ctx = step->backend->ctx;
@@ -66,11 +67,9 @@ static int undo_part(const struct vmset__step *step,
  * A map is the last step of its plan, so it never has to be undone.  Nothing is
  * brought back to where nobody knows what there is.
  */
-static void undo_step(const struct vmset__plan *plan,
-		      const struct vmset__step *step, struct undo *undo)
+static void undo_step(const struct vmset__step *step, struct undo *undo)
 {
-	for (size_t i = step->to; i-- > step->from;) {
-		const struct vmset_area *old = &plan->old[i];
+	for (const struct vmset_area *old = step->to; old-- > step->from;) {
 		struct vmset_range part = vmset__step_part(step, old);
 
 		if (vmset__range_is_empty(part) ||
@@ -88,27 +87,37 @@ static bool may_be_half_done(const struct vmset__step *step)
 	       vmset__promises(step->backend) & VMSET_BACKEND_JOINS;
 }
 
+/* The step has failed: undo what was done.  Returns why. */
+__attribute__((noinline)) static int take_back(const struct vmset__plan *plan,
+					       const struct vmset__step *step,
+					       struct undo *undo)
+{
+	undo->tally->undone++;
+	if (undo->result == -ENOTRECOVERABLE) {
+		undo->given_up = step->range;
+		give_up(undo, step->range, step->backend);
+	} else if (may_be_half_done(step)) {
+		undo_step(step, undo);
+	}
+	while (step-- > plan->steps)
+		undo_step(step, undo);
+	return undo->result;
+}
+
 int vmset__apply(const struct vmset__plan *plan, struct vmset__tally *tally,
 		 vmset__lost_fn *lost, void *arg)
 {
-	struct undo undo = { .tally = tally, .lost = lost, .arg = arg };
-	size_t n = 0;
+	const struct vmset__step *step = plan->steps;
+	const struct vmset__step *end = step + plan->steps_n;
 
-	while (n < plan->steps_n && !undo.result) {
-		undo.result = do_step(&plan->steps[n], tally);
-		n++;
+	for (; step < end; step++) {
+		int rc = do_step(step, tally);
+
+		if (rc)
+			return take_back(plan, step, &(struct undo){
+				.tally = tally, .lost = lost, .arg = arg,
+				.result = rc,
+			});
 	}
-	if (!undo.result)
-		return 0;
-	tally->undone++;
-	n--;
-	if (undo.result == -ENOTRECOVERABLE) {
-		undo.given_up = plan->steps[n].range;
-		give_up(&undo, undo.given_up, plan->steps[n].backend);
-	} else if (may_be_half_done(&plan->steps[n])) {
-		undo_step(plan, &plan->steps[n], &undo);
-	}
-	while (n-- > 0)
-		undo_step(plan, &plan->steps[n], &undo);
-	return undo.result;
+	return 0;
 }

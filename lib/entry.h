@@ -63,4 +63,25 @@ static inline const struct vmset_backend *vmset__entry_backend(
 	return entry->backend;
 }
 
+/* The offset of addr, which is in the area. */
+static inline uint64_t vmset__offset_at(const struct vmset_area *area,
+					uintptr_t addr)
+{
+	return area->offset + (addr - area->start);
+}
+
+/*
+ * Whether a and b, in this order, can be one entry.  Only areas join.  Lost
+ * ranges stay as they were lost: a backend that has one half of it mapped, and
+ * the other not, would not unmap both at once.
+ */
+static inline bool vmset__can_join(const struct vmset_area *a,
+				   const struct vmset_area *b)
+{
+	return a->end == b->start && a->backend == b->backend &&
+	       a->flags == b->flags && a->data == b->data &&
+	       vmset__is_area(a) &&
+	       vmset__offset_at(a, a->end) == b->offset;
+}
+
 #endif /* VMSET_ENTRY_H */

@@ -160,19 +160,29 @@ static bool may_pass(void)
 	return pass;
 }
 
-int vmset__hold(struct vmset *set)
+/* With the set locked, while a fork is under way. */
+__attribute__((noinline)) static int pass_gate(struct vmset *set)
 {
-	for (;;) {
-		int rc = lock_set(set);
+	/* The list is this thread's while it forks. */
+	while (!vmset__lock_is_own(&sets.lock)) {
+		int rc;
 
-		/* The list is this thread's while it forks. */
-		if (rc || !is_closed() || vmset__lock_is_own(&sets.lock))
-			return rc;
 		vmset__release(set);
 		if (may_pass())
 			return lock_set(set);
 		wait_until_open();
+		rc = lock_set(set);
+		if (rc || !is_closed())
+			return rc;
 	}
+	return 0;
+}
+
+int vmset__hold(struct vmset *set)
+{
+	int rc = lock_set(set);
+
+	return !rc && is_closed() ? pass_gate(set) : rc;
 }
 
 void vmset__release(struct vmset *set)

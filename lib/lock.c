@@ -43,20 +43,21 @@ static uintptr_t owner_of(const struct vmset__lock *lock)
 	return __atomic_load_n(&lock->word, __ATOMIC_SEQ_CST) & ~SLEEPERS;
 }
 
-int vmset__lock(struct vmset__lock *lock)
+/* Who has seen that it is another's. */
+__attribute__((noinline)) static int wait_and_take(struct vmset__lock *lock,
+						   uintptr_t seen)
 {
-	uintptr_t owner = self(), seen;
+	/*
+	 * From now on this thread cannot know whether others sleep, so it takes
+	 * the lock with the bit set.
+	 */
+	const uintptr_t owner = self() | SLEEPERS;
 
-	while (!take(lock, &seen, owner)) {
+	do {
 		if ((seen & ~SLEEPERS) == self())
 			return -EDEADLK;
 		if ((seen & ~SLEEPERS) == ABANDONED)
 			return -ENOTRECOVERABLE;
-		/*
-		 * From now on this thread cannot know whether others sleep, so
-		 * it takes the lock with the bit set.
-		 */
-		owner = self() | SLEEPERS;
 		if (!(seen & SLEEPERS) &&
 		    !__atomic_compare_exchange_n(&lock->word, &seen,
 						 seen | SLEEPERS, false,
@@ -65,8 +66,15 @@ int vmset__lock(struct vmset__lock *lock)
 			continue;
 		vmset__futex_wait(futex_of(lock), (uint32_t)(seen | SLEEPERS),
 				  NULL);
-	}
+	} while (!take(lock, &seen, owner));
 	return 0;
+}
+
+int vmset__lock(struct vmset__lock *lock)
+{
+	uintptr_t seen;
+
+	return take(lock, &seen, self()) ? 0 : wait_and_take(lock, seen);
 }
 
 void vmset__unlock(struct vmset__lock *lock)

@@ -2,9 +2,10 @@
 /*
  * Planning.
  *
- * The entries afterwards are made from left to right: what sticks out of the
- * range before it, what will be in it, what sticks out behind it; neighbours
- * that are alike are joined on the way.
+ * What comes instead of the entries that go is made from left to right: what
+ * sticks out of the range before it, what will be in it, what sticks out behind
+ * it; neighbours that are alike are joined on the way, also with the entry
+ * before those that go, and the one behind.
  *
  * The calls are put in an order that keeps the whole undoable: a call that
  * throws contents away comes after all that do not, and a protect that splits
@@ -21,133 +22,175 @@
 
 const struct vmset_backend vmset__hidden[VMSET__AREA] = { { NULL, NULL } };
 
-uint64_t vmset__offset_at(const struct vmset_area *area, uintptr_t addr)
-{
-	return area->offset + (addr - area->start);
-}
-
 /* ---- the entries afterwards ---- */
 
+/* While fresh is filled: the place for the next entry, and how many are areas. */
+struct draft {
+	struct vmset_area *at;
+	ptrdiff_t areas;
+};
+
 /*
- * Only areas join.  Lost ranges stay as they were lost: a backend that has one
- * half of it mapped, and the other not, would not unmap both at once.
+ * Begin to fill fresh with what comes instead of [from, to).  The entry before
+ * may join that, so it is copied there, but does not count yet.
  */
-bool vmset__can_join(const struct vmset_area *a, const struct vmset_area *b)
+static inline struct draft draft_open(const struct vmset__plan *plan)
 {
-	return a->end == b->start && a->backend == b->backend &&
-	       a->flags == b->flags && a->data == b->data &&
-	       vmset__is_area(a) &&
-	       vmset__offset_at(a, a->end) == b->offset;
+	struct draft draft = { plan->fresh, 0 };
+
+	if (plan->from > plan->old)
+		*draft.at++ = plan->from[-1];
+	return draft;
 }
 
-/* Take in what was put at the end of fresh. */
-static void emitted(struct vmset__plan *plan)
+/* Take in what was put at the place for the next entry. */
+static inline void emitted(const struct vmset__plan *plan,
+			   struct draft *draft, bool is_area)
 {
-	struct vmset_area *at = &plan->fresh[plan->fresh_n];
+	struct vmset_area *at = draft->at;
 
-	if (plan->merge && plan->fresh_n && vmset__can_join(at - 1, at))
+	if (plan->merge && at > plan->fresh && vmset__can_join(at - 1, at)) {
 		at[-1].end = at->end;
-	else
-		plan->fresh_n++;
-}
-
-static void emit(struct vmset__plan *plan, const struct vmset_area *entry)
-{
-	plan->fresh[plan->fresh_n] = *entry;
-	emitted(plan);
-}
-
-/* The part of the entry that is in the range, if any, with flags. */
-static void emit_part(struct vmset__plan *plan, const struct vmset_area *entry,
-		      struct vmset_range range, uint32_t flags)
-{
-	struct vmset_area *part = &plan->fresh[plan->fresh_n];
-
-	range = vmset__range_clip(vmset__entry_range(entry), range);
-	if (vmset__range_is_empty(range))
 		return;
+	}
+	draft->at++;
+	draft->areas += is_area;
+}
+
+/* The part [start, end) of the entry, with flags. */
+static inline void emit_part(const struct vmset__plan *plan,
+			     struct draft *draft,
+			     const struct vmset_area *entry, uintptr_t start,
+			     uintptr_t end, uint32_t flags)
+{
+	struct vmset_area *part = draft->at;
+	bool is_area = vmset__is_area(entry);
+
 	*part = *entry;
-	part->start = range.start;
-	part->end = range.end;
-	if (vmset__is_area(entry))
-		part->offset = vmset__offset_at(entry, range.start);
+	if (is_area)
+		part->offset = vmset__offset_at(entry, start);
+	part->start = start;
+	part->end = end;
 	part->flags = flags;
-	emitted(plan);
+	emitted(plan, draft, is_area);
+}
+
+static void emit_hidden(const struct vmset__plan *plan, struct draft *draft,
+			enum vmset__kind kind, uintptr_t start, uintptr_t end,
+			void *data)
+{
+	*draft->at = (struct vmset_area){
+		.start = start, .end = end, .backend = &vmset__hidden[kind],
+		.data = data,
+	};
+	emitted(plan, draft, false);
+}
+
+static inline ptrdiff_t count_areas(const struct vmset_area *from,
+				    const struct vmset_area *to)
+{
+	ptrdiff_t areas = 0;
+
+	for (; from < to; from++)
+		areas += vmset__is_area(from);
+	return areas;
+}
+
+/* The splice that puts [fresh, end) where [from, to) are. */
+static inline void make_splice(struct vmset__splice *splice,
+			       const struct vmset_area *from,
+			       const struct vmset_area *to,
+			       const struct vmset_area *fresh,
+			       const struct vmset_area *end)
+{
+	splice->fresh = fresh;
+	splice->n = (size_t)(end - fresh);
+	splice->low_end = UINTPTR_MAX;
+	splice->high_end = 0;
+	if (fresh < end) {
+		splice->cut.start = splice->cut.end = fresh->start;
+		splice->low_end = fresh->end;
+		splice->high_end = end[-1].end;
+	}
+	if (from < to) {
+		splice->cut.start = from->start;
+		splice->cut.end = to[-1].end;
+		splice->low_end = vmset__min(splice->low_end, from->end);
+		splice->high_end = vmset__max(splice->high_end, to[-1].end);
+	}
+}
+
+static const struct vmset_area *old_end(const struct vmset__plan *plan)
+{
+	return plan->old + plan->old_n;
+}
+
+/* All is there but the entry behind, which may join.  Who joins goes, too. */
+static inline void draft_close(struct vmset__plan *plan, struct draft draft)
+{
+	const struct vmset_area *from = plan->from, *to = plan->to;
+	const struct vmset_area *fresh = plan->fresh;
+
+	draft.areas -= count_areas(from, to);
+	if (plan->merge && draft.at > fresh && to < old_end(plan) &&
+	    vmset__can_join(draft.at - 1, to)) {
+		draft.at[-1].end = to->end;
+		plan->to = ++to;
+		draft.areas--;
+	}
+	if (from > plan->old) {
+		if (fresh->end == from[-1].end)
+			fresh++;
+		else
+			plan->from = --from;
+	}
+	plan->grows = draft.at - fresh > to - from;
+	plan->splice.len_change = draft.areas;
+	make_splice(&plan->splice, from, to, fresh, draft.at);
 }
 
 /*
- * What is left of a guard when the range is emptied: the part between the range
- * and its area, unless that end of the area goes.
+ * What is to go when a range is emptied: all but an entry that only touches it,
+ * unless that is a guard whose area is on the other side.
  */
-static struct vmset_range guard_left(const struct vmset_area *guard,
-				     struct vmset_range range)
+static inline void cut_out(struct vmset__plan *plan, struct vmset_range range)
 {
-	const struct vmset_range none = { 0, 0 };
-	struct vmset_range left = vmset__entry_range(guard);
+	const struct vmset_area *from = plan->old, *to = old_end(plan);
 
-	if (vmset__kind(guard) == VMSET__GUARD_BEFORE) {
-		if (range.start <= guard->end && guard->end < range.end)
-			return none;
-		if (vmset__range_overlaps(left, range))
-			left.start = range.end;
-	} else {
-		if (range.start < guard->start && guard->start <= range.end)
-			return none;
-		if (vmset__range_overlaps(left, range))
-			left.end = range.start;
-	}
-	return left;
+	if (from < to && from->end <= range.start &&
+	    vmset__kind(from) != VMSET__GUARD_BEFORE)
+		from++;
+	if (from < to && to[-1].start >= range.end &&
+	    vmset__kind(&to[-1]) != VMSET__GUARD_AFTER)
+		to--;
+	plan->from = from;
+	plan->to = to;
 }
 
-/* Emit what is outside the range on one side of it. */
-static void emit_outside(struct vmset__plan *plan, struct vmset_range side,
-			 struct vmset_range range)
+/*
+ * What is left of the first of those, in front of the range.  A guard goes that
+ * was cut off from its area.
+ */
+static inline void emit_before(const struct vmset__plan *plan,
+			       struct draft *draft, struct vmset_range range)
 {
-	for (size_t i = 0; i < plan->old_n; i++) {
-		const struct vmset_area *old = &plan->old[i];
+	const struct vmset_area *old = plan->from;
 
-		if (vmset__is_guard(old))
-			emit_part(plan, old,
-				  vmset__range_clip(side,
-						    guard_left(old, range)),
-				  old->flags);
-		else
-			emit_part(plan, old, side, old->flags);
-	}
+	if (old < plan->to && old->start < range.start &&
+	    vmset__kind(old) != VMSET__GUARD_BEFORE)
+		emit_part(plan, draft, old, old->start, range.start,
+			  old->flags);
 }
 
-/* The range holds inside[0 .. n) instead of what is there. */
-static void replace_entries(struct vmset__plan *plan, struct vmset_range range,
-			    const struct vmset_area *inside, size_t n)
+/* The same of the last, behind the range. */
+static inline void emit_behind(const struct vmset__plan *plan,
+			       struct draft *draft, struct vmset_range range)
 {
-	const struct vmset_range before = { 0, range.start };
-	const struct vmset_range behind = { range.end, UINTPTR_MAX };
+	const struct vmset_area *old = plan->to;
 
-	plan->fresh_n = 0;
-	emit_outside(plan, before, range);
-	for (size_t i = 0; i < n; i++)
-		emit(plan, &inside[i]);
-	emit_outside(plan, behind, range);
-}
-
-/* An unchanged area stays whole, also where nothing is joined. */
-static void change_flags(struct vmset__plan *plan, struct vmset_range range)
-{
-	const struct vmset_range before = { 0, range.start };
-	const struct vmset_range behind = { range.end, UINTPTR_MAX };
-
-	plan->fresh_n = 0;
-	for (size_t i = 0; i < plan->old_n; i++) {
-		const struct vmset_area *old = &plan->old[i];
-
-		if (plan->flags[i] == old->flags) {
-			emit(plan, old);
-			continue;
-		}
-		emit_part(plan, old, before, old->flags);
-		emit_part(plan, old, range, plan->flags[i]);
-		emit_part(plan, old, behind, old->flags);
-	}
+	if (plan->from < old && (--old)->end > range.end &&
+	    vmset__kind(old) != VMSET__GUARD_AFTER)
+		emit_part(plan, draft, old, range.end, old->end, old->flags);
 }
 
 /* ---- the calls ---- */
@@ -162,187 +205,264 @@ struct vmset_range vmset__step_part(const struct vmset__step *step,
 	return vmset__range_clip(vmset__entry_range(old), step->range);
 }
 
-static void add_step(struct vmset__plan *plan, struct vmset__step step)
+/* A call about what the old entries [from, to) have in the range. */
+static inline struct vmset__step *add_step(struct vmset__plan *plan,
+					   enum vmset__call call,
+					   struct vmset_range range,
+					   const struct vmset_backend *backend,
+					   const struct vmset_area *from,
+					   const struct vmset_area *to)
 {
-	plan->steps[plan->steps_n++] = step;
+	struct vmset__step *step = &plan->steps[plan->steps_n++];
+
+	step->call = call;
+	step->range = range;
+	step->backend = backend;
+	step->from = from;
+	step->to = to;
+	return step;
 }
 
 /*
- * Unmap what is in the range, but for areas of the backend except.  Only
- * backends that discard, or only those that do not: whether there are others is
- * what it returns.
+ * Some calls go first.  Which those are is known when all are: so all are made
+ * in one go, and only if there are both kinds again, one after the other.
  */
-static bool unmap_steps_of(struct vmset__plan *plan, struct vmset_range range,
-			   const struct vmset_backend *except, bool discard)
+enum { FIRST = 1, LATER = 2 };
+
+/*
+ * Unmap what is in the range, but for areas of the backend except, as far as the
+ * calls are wanted: first those of backends that do not discard.  Returns which
+ * there are.
+ */
+static inline unsigned unmap_steps_of(struct vmset__plan *plan,
+				      struct vmset_range range,
+				      const struct vmset_backend *except,
+				      unsigned wanted)
 {
 	struct vmset__step *open = NULL;
-	bool others = false;
+	unsigned seen = 0;
 
-	for (size_t i = 0; i < plan->old_n; i++) {
-		const struct vmset_area *old = &plan->old[i];
-		const struct vmset_backend *backend = vmset__entry_backend(old);
+	for (const struct vmset_area *old = plan->from; old < plan->to; old++) {
+		const struct vmset_backend *backend;
 		struct vmset_range part =
 			vmset__range_clip(vmset__entry_range(old), range);
 		uint32_t promises;
+		unsigned turn;
 
-		if (vmset__is_guard(old) || vmset__range_is_empty(part))
+		if (vmset__range_is_empty(part) || vmset__is_guard(old))
 			continue;
-		promises = vmset__promises(backend);
+		backend = vmset__entry_backend(old);
 		if (open && open->backend == backend) {
 			open->range.end = part.end;
-			open->to = i + 1;
+			open->to = old + 1;
 			continue;
 		}
 		open = NULL;
 		if (backend == except)
 			continue;
-		if (discard != !!(promises & VMSET_BACKEND_DISCARDS)) {
-			others = true;
+		promises = vmset__promises(backend);
+		turn = promises & VMSET_BACKEND_DISCARDS ? LATER : FIRST;
+		seen |= turn;
+		if (!(turn & wanted))
 			continue;
-		}
-		add_step(plan, (struct vmset__step){
-			.call = VMSET__UNMAP, .range = part,
-			.backend = backend, .from = i, .to = i + 1,
-		});
-		if (promises & VMSET_BACKEND_SPANS)
-			open = &plan->steps[plan->steps_n - 1];
+		open = add_step(plan, VMSET__UNMAP, part, backend, old,
+				old + 1);
+		if (!(promises & VMSET_BACKEND_SPANS))
+			open = NULL;
 	}
-	return others;
+	return seen;
 }
 
-static void unmap_steps(struct vmset__plan *plan, struct vmset_range range,
-			const struct vmset_backend *except)
+static void unmap_in_turn(struct vmset__plan *plan, struct vmset_range range,
+			  const struct vmset_backend *except)
 {
 	plan->steps_n = 0;
-	if (unmap_steps_of(plan, range, except, false))
-		unmap_steps_of(plan, range, except, true);
+	unmap_steps_of(plan, range, except, FIRST);
+	unmap_steps_of(plan, range, except, LATER);
 }
 
-static bool changes(const struct vmset__plan *plan, size_t i)
+static inline void unmap_steps(struct vmset__plan *plan,
+			       struct vmset_range range,
+			       const struct vmset_backend *except)
+{
+	plan->steps_n = 0;
+	if (unmap_steps_of(plan, range, except, FIRST | LATER) ==
+	    (FIRST | LATER))
+		unmap_in_turn(plan, range, except);
+}
+
+static inline bool changes(const struct vmset__plan *plan, size_t i)
 {
 	return plan->flags[i] != plan->old[i].flags;
 }
 
-/* Whether old[i] and old[i + 1] are one to a backend that joins. */
-static bool adjoin(const struct vmset__plan *plan, size_t i)
+/* Whether a and b, in this order, are one to a backend that joins. */
+static inline bool adjoin(const struct vmset_area *a,
+			  const struct vmset_area *b)
 {
-	const struct vmset_area *a = &plan->old[i], *b = a + 1;
-
-	return i + 1 < plan->old_n && a->end == b->start &&
-	       a->backend == b->backend;
+	return a->end == b->start && a->backend == b->backend;
 }
 
 /* What the kernel tells areas apart by. */
-static uint32_t rights(const struct vmset_area *area)
+static inline uint32_t rights(const struct vmset_area *area)
 {
 	return vmset__told_flags(area->backend, area->flags);
 }
 
 /*
- * Whether a protect of old[from .. to) in the range cuts a kernel area in two at
+ * Whether a protect of [first, last] in the range cuts a kernel area in two at
  * one of its ends: an area that goes on there, or an equal neighbour.  Rights
  * of 0 are those of the free room around; one that has them is by itself or
  * among its like.
  */
-static bool splits(const struct vmset__plan *plan, struct vmset_range range,
-		   size_t from, size_t to)
+static inline bool splits(const struct vmset__plan *plan,
+			  struct vmset_range range,
+			  const struct vmset_area *first,
+			  const struct vmset_area *last)
 {
-	const struct vmset_area *first = &plan->old[from];
-	const struct vmset_area *last = &plan->old[to - 1];
-
 	return first->start < range.start || range.end < last->end ||
 	       rights(first) == 0 ||
-	       (from && adjoin(plan, from - 1) &&
+	       (first > plan->old && adjoin(&first[-1], first) &&
 		rights(&first[-1]) == rights(first)) ||
-	       (adjoin(plan, to - 1) && rights(&last[1]) == rights(last));
+	       (last + 1 < old_end(plan) && adjoin(last, &last[1]) &&
+		rights(&last[1]) == rights(last));
 }
 
 bool vmset__step_splits(const struct vmset__plan *plan,
 			const struct vmset__step *step)
 {
-	return splits(plan, step->range, step->from, step->to);
+	return splits(plan, step->range, step->from, step->to - 1);
 }
 
 /*
- * Where the call ends that begins with old[i], which changes: further areas may
- * be in it if they adjoin, get the same flags and, unless mixed, have
- * the same.
+ * Whether a neighbour, which shall have the flags, may be one to the kernel with
+ * what gets the rights.
  */
-static size_t run_end(const struct vmset__plan *plan, struct vmset_range range,
-		      size_t i, bool mixed)
+static bool may_join(const struct vmset_area *neighbour, uint32_t flags,
+		     uint32_t to)
 {
-	size_t end = i + 1;
+	if (neighbour->backend != &vmset__kernel_backend)
+		return !vmset__is_guard(neighbour);
+	return rights(neighbour) == to ||
+	       vmset__told_flags(neighbour->backend, flags) == to;
+}
 
-	while (adjoin(plan, end - 1) && plan->old[end].start < range.end &&
-	       changes(plan, end) && plan->flags[end] == plan->flags[i] &&
-	       (mixed || plan->old[end].flags == plan->old[i].flags))
-		end++;
-	return end;
+bool vmset__step_joins(const struct vmset__plan *plan,
+		       const struct vmset__step *step)
+{
+	const struct vmset_area *first = step->from, *last = step->to - 1;
+	const uint32_t *flags = plan->flags + (first - plan->old);
+	uint32_t to = vmset__told_flags(step->backend, step->flags);
+
+	/* Rights of 0 are those of the free room around. */
+	if (step->backend != &vmset__kernel_backend || first != last || !to)
+		return true;
+	return (first > plan->old && first[-1].end == step->range.start &&
+		may_join(&first[-1], flags[-1], to)) ||
+	       (last + 1 < old_end(plan) &&
+		last[1].start == step->range.end &&
+		may_join(&last[1], flags[1], to));
 }
 
 /*
- * Where the next call to a backend that joins ends.  Equal areas go together,
- * and such groups go together as long as none of them splits: a call that
- * splits is about one kernel area only, so that it is whole or not at all.
+ * Whether the call with old[i] may go on with the next area: if that adjoins and
+ * gets the same flags.
  */
-static size_t joined_end(const struct vmset__plan *plan,
-			 struct vmset_range range, size_t i, bool *split)
+static inline bool goes_on(const struct vmset__plan *plan, size_t i)
 {
-	size_t limit = run_end(plan, range, i, true);
-	size_t end = run_end(plan, range, i, false);
+	const struct vmset_area *old = &plan->old[i];
 
-	*split = splits(plan, range, i, end);
-	while (!*split && end < limit) {
-		size_t next = run_end(plan, range, end, false);
+	return old + 1 < plan->to && changes(plan, i + 1) &&
+	       plan->flags[i + 1] == plan->flags[i] && adjoin(old, &old[1]);
+}
 
-		if (splits(plan, range, end, next))
+/* The last of the areas that are in one call with old[i] and equal to it. */
+static inline size_t last_equal(const struct vmset__plan *plan, size_t i)
+{
+	while (goes_on(plan, i) && plan->old[i + 1].flags == plan->old[i].flags)
+		i++;
+	return i;
+}
+
+/*
+ * The last area in the next call to a backend that joins.  Equal areas go
+ * together, and such groups go together as long as none of them splits: a call
+ * that splits is about one kernel area only, so that it is whole or not at all.
+ */
+static inline size_t last_joined(const struct vmset__plan *plan,
+				 struct vmset_range range, size_t i,
+				 bool *split)
+{
+	const struct vmset_area *old = plan->old;
+	size_t last = last_equal(plan, i), next;
+
+	*split = splits(plan, range, &old[i], &old[last]);
+	while (!*split && goes_on(plan, last)) {
+		next = last_equal(plan, last + 1);
+		if (splits(plan, range, &old[last + 1], &old[next]))
 			break;
-		end = next;
+		last = next;
 	}
-	return end;
+	return last;
 }
 
-/* The calls that split, or those that do not, in order. */
-static void protect_steps_of(struct vmset__plan *plan,
-			     struct vmset_range range, bool wanted)
+/*
+ * The calls that are wanted, first those that split.  old[i] is the first area
+ * that changes.  Returns which calls there are.
+ */
+static inline unsigned protect_steps_of(struct vmset__plan *plan,
+					struct vmset_range range, size_t i,
+					unsigned wanted)
 {
-	size_t end;
+	unsigned seen = 0;
 
-	for (size_t i = 0; i < plan->old_n; i = end) {
-		const struct vmset_backend *backend = plan->old[i].backend;
+	for (; &plan->old[i] < plan->to; i++) {
+		const struct vmset_area *old = &plan->old[i], *last = old;
 		bool split = false;
+		unsigned turn;
 
-		end = i + 1;
 		if (!changes(plan, i))
 			continue;
-		if (vmset__promises(backend) & VMSET_BACKEND_JOINS)
-			end = joined_end(plan, range, i, &split);
-		if (split != wanted)
-			continue;
-		add_step(plan, (struct vmset__step){
-			.call = VMSET__PROTECT,
-			.range = {
-				vmset__max(plan->old[i].start, range.start),
-				vmset__min(plan->old[end - 1].end, range.end),
-			},
-			.backend = backend, .flags = plan->flags[i],
-			.from = i, .to = end,
-		});
+		if (vmset__promises(old->backend) & VMSET_BACKEND_JOINS) {
+			i = last_joined(plan, range, i, &split);
+			last = &plan->old[i];
+		}
+		turn = split ? FIRST : LATER;
+		seen |= turn;
+		if (turn & wanted)
+			add_step(plan, VMSET__PROTECT, (struct vmset_range){
+				vmset__max(old->start, range.start),
+				vmset__min(last->end, range.end),
+			}, old->backend, old, last + 1)->flags = plan->flags[i];
 	}
+	return seen;
 }
 
-static void protect_steps(struct vmset__plan *plan, struct vmset_range range)
+/* Of the calls that there are now, the last goes first. */
+static void last_first(struct vmset__plan *plan)
 {
-	struct vmset__step last;
+	struct vmset__step last = plan->steps[plan->steps_n - 1];
 
-	protect_steps_of(plan, range, true);
-	if (plan->steps_n > 1) {
-		last = plan->steps[plan->steps_n - 1];
-		memmove(&plan->steps[1], &plan->steps[0],
-			(plan->steps_n - 1) * sizeof last);
-		plan->steps[0] = last;
+	memmove(&plan->steps[1], &plan->steps[0],
+		(plan->steps_n - 1) * sizeof last);
+	plan->steps[0] = last;
+}
+
+/* Those that split, the last of them first; then the others. */
+static void protect_steps(struct vmset__plan *plan, struct vmset_range range,
+			  size_t i)
+{
+	unsigned seen = protect_steps_of(plan, range, i, FIRST | LATER);
+
+	if (plan->steps_n == 1 || seen == LATER)
+		return;
+	if (seen & LATER) {
+		plan->steps_n = 0;
+		protect_steps_of(plan, range, i, FIRST);
 	}
-	protect_steps_of(plan, range, false);
+	last_first(plan);
+	if (seen & LATER)
+		protect_steps_of(plan, range, i, LATER);
 }
 
 /* ---- the operations ---- */
@@ -350,102 +470,16 @@ static void protect_steps(struct vmset__plan *plan, struct vmset_range range)
 #define KIND(kind) (1u << (kind))
 
 /* Of what kinds the entries are that have a part in the range. */
-static unsigned kinds_in(const struct vmset__plan *plan,
-			 struct vmset_range range)
+static inline unsigned kinds_in(const struct vmset__plan *plan,
+				struct vmset_range range)
 {
 	unsigned kinds = 0;
 
-	for (size_t i = 0; i < plan->old_n; i++) {
-		const struct vmset_area *old = &plan->old[i];
-
+	for (const struct vmset_area *old = plan->from; old < plan->to; old++)
 		if (vmset__range_overlaps(vmset__entry_range(old), range))
 			kinds |= KIND(vmset__kind(old));
-	}
 	return kinds;
 }
-
-int vmset__plan_map(struct vmset__plan *plan, const struct vmset_area *area,
-		    size_t guard_before, size_t guard_after, bool replace)
-{
-	struct vmset_range range = vmset__entry_range(area);
-	struct vmset_range all = { range.start - guard_before,
-				   range.end + guard_after };
-	uint32_t promises = vmset__promises(area->backend);
-	unsigned kinds = kinds_in(plan, all);
-	struct vmset_area inside[3];
-	size_t n = 0;
-
-	if (kinds & KIND(VMSET__LOST))
-		return -ENOTRECOVERABLE;
-	if (kinds && !replace)
-		return -EEXIST;
-	if (guard_before)
-		inside[n++] = (struct vmset_area){
-			.start = all.start, .end = range.start,
-			.backend = &vmset__hidden[VMSET__GUARD_BEFORE],
-		};
-	inside[n++] = *area;
-	if (guard_after)
-		inside[n++] = (struct vmset_area){
-			.start = range.end, .end = all.end,
-			.backend = &vmset__hidden[VMSET__GUARD_AFTER],
-		};
-	replace_entries(plan, all, inside, n);
-	unmap_steps(plan, range, promises & VMSET_BACKEND_REPLACES ?
-					 area->backend : NULL);
-	add_step(plan, (struct vmset__step){
-		.call = VMSET__MAP, .range = range, .backend = area->backend,
-		.flags = area->flags, .offset = area->offset,
-		.to = plan->old_n,
-	});
-	return 0;
-}
-
-void vmset__plan_unmap(struct vmset__plan *plan, struct vmset_range range)
-{
-	replace_entries(plan, range, NULL, 0);
-	unmap_steps(plan, range, NULL);
-}
-
-int vmset__plan_protect(struct vmset__plan *plan, struct vmset_range range)
-{
-	unsigned kinds = kinds_in(plan, range);
-	size_t changing = 0;
-
-	plan->steps_n = 0;
-	if (kinds & KIND(VMSET__LOST))
-		return -ENOTRECOVERABLE;
-	if (!(kinds & KIND(VMSET__AREA)))
-		return -ENOENT;
-	for (size_t i = 0; i < plan->old_n; i++) {
-		if (!changes(plan, i))
-			continue;
-		if (!vmset__knows_flags(plan->old[i].backend, plan->flags[i]))
-			return -EINVAL;
-		changing++;
-	}
-	if (!changing)
-		return 0;
-	change_flags(plan, range);
-	protect_steps(plan, range);
-	return 0;
-}
-
-void vmset__plan_lost(struct vmset__plan *plan, struct vmset_range range,
-		      const struct vmset_backend *backend)
-{
-	struct vmset_area lost = {
-		.start = range.start, .end = range.end,
-		.backend = &vmset__hidden[VMSET__LOST],
-		/* Only ever read back as what it is. */
-		.data = (void *)(uintptr_t)backend,
-	};
-
-	plan->steps_n = 0;
-	replace_entries(plan, range, &lost, 1);
-}
-
-/* ---- from the plan to the tree ---- */
 
 static bool same(const struct vmset_area *a, const struct vmset_area *b)
 {
@@ -454,46 +488,151 @@ static bool same(const struct vmset_area *a, const struct vmset_area *b)
 	       a->offset == b->offset && a->data == b->data;
 }
 
-static ptrdiff_t count_areas(const struct vmset_area *entries, size_t n)
+int vmset__plan_map(struct vmset__plan *plan, const struct vmset_area *area,
+		    struct vmset_range all, bool replace)
 {
-	ptrdiff_t areas = 0;
+	struct vmset_range range = vmset__entry_range(area);
+	struct vmset__step *step;
+	struct draft draft;
+	unsigned kinds;
 
-	for (size_t i = 0; i < n; i++)
-		areas += vmset__is_area(&entries[i]);
-	return areas;
+	cut_out(plan, all);
+	kinds = kinds_in(plan, all);
+	if (kinds & KIND(VMSET__LOST))
+		return -ENOTRECOVERABLE;
+	if (kinds && !replace)
+		return -EEXIST;
+	plan->steps_n = 0;
+	if (kinds)
+		unmap_steps(plan, range, vmset__promises(area->backend) &
+			VMSET_BACKEND_REPLACES ? area->backend : NULL);
+	step = add_step(plan, VMSET__MAP, range, area->backend, plan->old,
+			old_end(plan));
+	step->flags = area->flags;
+	step->offset = area->offset;
+	draft = draft_open(plan);
+	emit_before(plan, &draft, all);
+	if (all.start < range.start)
+		emit_hidden(plan, &draft, VMSET__GUARD_BEFORE, all.start,
+			    range.start, NULL);
+	*draft.at = *area;
+	emitted(plan, &draft, true);
+	if (range.end < all.end)
+		emit_hidden(plan, &draft, VMSET__GUARD_AFTER, range.end,
+			    all.end, NULL);
+	emit_behind(plan, &draft, all);
+	draft_close(plan, draft);
+	/* An equal one over what is there. */
+	if (kinds && plan->splice.n == 1 && plan->to - plan->from == 1 &&
+	    same(plan->from, plan->splice.fresh))
+		plan->splice.high_end = 0;
+	return 0;
 }
 
-bool vmset__plan_splice(const struct vmset__plan *plan,
-			struct vmset__splice *splice)
+void vmset__plan_unmap(struct vmset__plan *plan, struct vmset_range range)
 {
-	const struct vmset_area *old = plan->old, *fresh = plan->fresh;
-	size_t old_n = plan->old_n, n = plan->fresh_n;
+	struct draft draft;
 
-	while (old_n && n && same(old, fresh)) {
-		old++, fresh++;
-		old_n--, n--;
+	cut_out(plan, range);
+	unmap_steps(plan, range, NULL);
+	draft = draft_open(plan);
+	emit_before(plan, &draft, range);
+	emit_behind(plan, &draft, range);
+	draft_close(plan, draft);
+}
+
+/*
+ * The range cuts only the first and the last that change.  What does not change
+ * is between them, or stays out of it, also where nothing is joined.
+ */
+static void change_flags(struct vmset__plan *plan, struct vmset_range range,
+			 const uint32_t *flags)
+{
+	struct draft draft = draft_open(plan);
+
+	for (const struct vmset_area *old = plan->from; old < plan->to;
+	     old++, flags++) {
+		uintptr_t start = vmset__max(old->start, range.start);
+		uintptr_t end = vmset__min(old->end, range.end);
+
+		if (old->start < start)
+			emit_part(plan, &draft, old, old->start, start,
+				  old->flags);
+		emit_part(plan, &draft, old, start, end, *flags);
+		if (end < old->end)
+			emit_part(plan, &draft, old, end, old->end,
+				  old->flags);
 	}
-	while (old_n && n && same(&old[old_n - 1], &fresh[n - 1])) {
-		old_n--;
-		n--;
+	draft_close(plan, draft);
+}
+
+/* Beside the kinds: an area was to have flags that its backend does not know. */
+#define UNKNOWN KIND(VMSET__AREA + 1)
+
+/*
+ * Ask for the new flags of each area in the range; those that change lie in
+ * [from, to), with from NULL if there are none.  Of what kinds the entries are.
+ */
+static unsigned ask(struct vmset__plan *plan, struct vmset_range range,
+		    vmset_update_fn *fn, void *arg)
+{
+	const struct vmset_area *old = plan->old, *end = old_end(plan);
+	uint32_t *its = plan->flags;
+	unsigned kinds = 0;
+
+	plan->from = NULL;
+	for (; old < end; old++, its++) {
+		uint32_t flags = *its = old->flags;
+
+		if (!vmset__range_overlaps(vmset__entry_range(old), range))
+			continue;
+		kinds |= KIND(vmset__kind(old));
+		if (!vmset__is_area(old) || !fn(old->flags, &flags, arg) ||
+		    flags == old->flags)
+			continue;
+		*its = flags;
+		if (!vmset__knows_flags(old->backend, flags))
+			kinds |= UNKNOWN;
+		if (!plan->from)
+			plan->from = old;
+		plan->to = old + 1;
 	}
-	if (!old_n && !n)
-		return false;
-	*splice = (struct vmset__splice){
-		.low_end = UINTPTR_MAX, .fresh = fresh, .n = n,
-		.len_change = count_areas(fresh, n) - count_areas(old, old_n),
-	};
-	if (n) {
-		splice->cut.start = splice->cut.end = fresh[0].start;
-		splice->low_end = fresh[0].end;
-		splice->high_end = fresh[n - 1].end;
+	return kinds;
+}
+
+int vmset__plan_protect(struct vmset__plan *plan, struct vmset_range range,
+			vmset_update_fn *fn, void *arg)
+{
+	unsigned kinds = ask(plan, range, fn, arg);
+	size_t first;
+
+	plan->steps_n = 0;
+	if (kinds & KIND(VMSET__LOST))
+		return -ENOTRECOVERABLE;
+	if (!(kinds & KIND(VMSET__AREA)))
+		return -ENOENT;
+	if (kinds & UNKNOWN)
+		return -EINVAL;
+	if (plan->from) {
+		first = (size_t)(plan->from - plan->old);
+		protect_steps(plan, range, first);
+		change_flags(plan, range, &plan->flags[first]);
 	}
-	if (old_n) {
-		splice->cut.start = old[0].start;
-		splice->cut.end = old[old_n - 1].end;
-		splice->low_end = vmset__min(splice->low_end, old[0].end);
-		splice->high_end = vmset__max(splice->high_end,
-					      splice->cut.end);
-	}
-	return true;
+	return 0;
+}
+
+void vmset__plan_lost(struct vmset__plan *plan, struct vmset_range range,
+		      const struct vmset_backend *backend)
+{
+	struct draft draft;
+
+	plan->steps_n = 0;
+	cut_out(plan, range);
+	draft = draft_open(plan);
+	emit_before(plan, &draft, range);
+	/* Only ever read back as what it is. */
+	emit_hidden(plan, &draft, VMSET__LOST, range.start, range.end,
+		    (void *)(uintptr_t)backend);
+	emit_behind(plan, &draft, range);
+	draft_close(plan, draft);
 }

@@ -3,7 +3,8 @@
  * Planning an operation: from the entries that meet a range, the calls to make
  * of the backends and the entries that will stand afterwards.
  *
- * Pure: no call of a backend, no memory but the arrays that it is given.
+ * Pure: no call but that of an update function, no memory but the arrays that it
+ * is given.
  */
 #ifndef VMSET_PLAN_H
 #define VMSET_PLAN_H
@@ -20,9 +21,9 @@ struct vmset__step {
 	const struct vmset_backend *backend;
 	uint32_t flags;                 /* MAP and PROTECT */
 	uint64_t offset;                /* MAP */
-	/* It does away with, or changes, those of old[from .. to) that are its
-	 * backend's, as far as they are in range. */
-	size_t from, to;
+	/* It does away with, or changes, those of the old entries [from, to) that
+	 * are its backend's, as far as they are in range. */
+	const struct vmset_area *from, *to;
 };
 
 /* Room in fresh beyond the number of old entries, and in steps. */
@@ -32,43 +33,46 @@ struct vmset__step {
 struct vmset__plan {
 	/*
 	 * In: every entry that meets or touches the range of the operation, in
-	 * order, and, to protect, the flags that each of them shall have.
+	 * order, and none else.
 	 */
 	struct vmset_area *old;
-	uint32_t *flags;
 	size_t old_n;
 	bool merge;
-	/* Out. */
+	/* Out: the calls, and to protect, the flags that the entries get. */
+	uint32_t *flags;
 	struct vmset__step *steps;
 	size_t steps_n;
+	/*
+	 * And the splice for the tree: of old, [from, to) go, and what comes
+	 * instead is in fresh.  If nothing changes, its high_end is 0.
+	 */
 	struct vmset_area *fresh;
-	size_t fresh_n;
+	const struct vmset_area *from, *to;
+	bool grows;                     /* more come than go */
+	struct vmset__splice splice;
 };
 
 /*
- * Put area into its range, with guards of the given sizes beside it.  0, or
- * -EEXIST or -ENOTRECOVERABLE because of what is there.
+ * Put area into its range, with guards beside it in what else there is of all.
+ * 0, or -EEXIST or -ENOTRECOVERABLE because of what is there.
  */
 int vmset__plan_map(struct vmset__plan *plan, const struct vmset_area *area,
-		    size_t guard_before, size_t guard_after, bool replace);
+		    struct vmset_range all, bool replace);
 
 /* Empty the range. */
 void vmset__plan_unmap(struct vmset__plan *plan, struct vmset_range range);
 
 /*
- * Give what is in the range the plan's flags.  0, or -ENOENT, -EINVAL or
- * -ENOTRECOVERABLE because of what is there.  If they have these flags already,
- * there are no steps, and the plan says nothing of the entries afterwards.
+ * Give each area in the range the flags for which fn asks.  0, or -ENOENT,
+ * -EINVAL or -ENOTRECOVERABLE because of what is there.  If all have these flags
+ * already, there are no steps, and the plan says nothing of a splice.
  */
-int vmset__plan_protect(struct vmset__plan *plan, struct vmset_range range);
+int vmset__plan_protect(struct vmset__plan *plan, struct vmset_range range,
+			vmset_update_fn *fn, void *arg);
 
 /* Replace what is in the range by a lost range.  No calls. */
 void vmset__plan_lost(struct vmset__plan *plan, struct vmset_range range,
 		      const struct vmset_backend *backend);
-
-/* The splice that leads from old to fresh; false if they are the same. */
-bool vmset__plan_splice(const struct vmset__plan *plan,
-			struct vmset__splice *splice);
 
 /* The part of a step's range that concerns an old entry; empty if none. */
 struct vmset_range vmset__step_part(const struct vmset__step *step,
@@ -78,10 +82,11 @@ struct vmset_range vmset__step_part(const struct vmset__step *step,
 bool vmset__step_splits(const struct vmset__plan *plan,
 			const struct vmset__step *step);
 
-/* Whether a and b, in this order, can be one entry. */
-bool vmset__can_join(const struct vmset_area *a, const struct vmset_area *b);
-
-/* The offset of addr, which is in the area. */
-uint64_t vmset__offset_at(const struct vmset_area *area, uintptr_t addr);
+/*
+ * Whether a protect may make kernel areas alike that differ, so that they join.
+ * Of other backends nothing is known, so theirs may.
+ */
+bool vmset__step_joins(const struct vmset__plan *plan,
+		       const struct vmset__step *step);
 
 #endif /* VMSET_PLAN_H */

@@ -88,6 +88,8 @@ struct op {
 	struct vmset *set;
 	struct vmset__plan plan;
 	struct vmset__change change;
+	/* The left cursor is at the first entry that concerns it, or before. */
+	bool sought;
 	/* Arrays of the plan: here if few entries are concerned, else mapped. */
 	void *scratch;
 	size_t scratch_size;
@@ -97,18 +99,21 @@ struct op {
 	uint32_t flags[FEW];
 };
 
-static void op_init(struct op *op, struct vmset *set)
+static inline void op_init(struct op *op, struct vmset *set)
 {
 	op->set = set;
-	op->plan = (struct vmset__plan){
-		.old = op->old, .flags = op->flags, .fresh = op->fresh,
-		.steps = op->steps,
-		.merge = !(set->options & VMSET_NO_MERGE),
-	};
+	op->plan.old = op->old;
+	op->plan.old_n = 0;
+	op->plan.merge = !(set->options & VMSET_NO_MERGE);
+	op->plan.flags = op->flags;
+	op->plan.steps = op->steps;
+	op->plan.fresh = op->fresh;
 	op->change.routed = false;
+	op->sought = false;
 	op->scratch = NULL;
 }
 
+/* Room for more than FEW. */
 static bool op_grow(struct op *op, size_t n)
 {
 	struct vmset__plan *plan = &op->plan;
@@ -116,8 +121,6 @@ static bool op_grow(struct op *op, size_t n)
 	size_t steps = n + VMSET__PLAN_MORE_STEPS;
 	char *at;
 
-	if (n <= FEW)
-		return true;
 	op->scratch_size = n * sizeof *plan->old + fresh * sizeof *plan->fresh +
 			   steps * sizeof *plan->steps +
 			   n * sizeof *plan->flags;
@@ -134,41 +137,43 @@ static bool op_grow(struct op *op, size_t n)
 	return true;
 }
 
-static void op_fini(struct op *op)
+static inline void op_fini(struct op *op)
 {
 	if (op->scratch)
 		vmset__scratch_put(op->scratch, op->scratch_size);
 }
 
 /* Go to the first entry that meets or touches what begins at start. */
-static void seek_touching(struct vmset__cursor *cursor, struct vmset *set,
-			  uintptr_t start)
+static inline void seek_touching(struct vmset__cursor *cursor,
+				 struct vmset *set, uintptr_t start)
 {
 	vmset__cursor_seek(cursor, &set->tree, vmset__sub_sat(start, 1));
 }
 
-/*
- * Give the plan all that meets or touches the range.  sought: the left cursor
- * is at the first of it, or at the one before.
- */
-static int gather(struct op *op, struct vmset_range range, bool sought)
+/* As gather, when there are n of them, more than FEW. */
+__attribute__((noinline)) static int gather_many(struct op *op,
+						 struct vmset_range range,
+						 size_t n)
 {
-	struct vmset__cursor *cursor = &op->change.left;
-	struct vmset__plan *plan = &op->plan;
-	size_t n;
-
-	if (!sought)
-		seek_touching(cursor, op->set, range.start);
-	n = vmset__cursor_take(cursor, range.end, plan->old, FEW);
 	if (!op_grow(op, n))
 		return vmset__why_no_memory();
-	if (op->scratch) {
-		seek_touching(cursor, op->set, range.start);
-		vmset__cursor_take(cursor, range.end, plan->old, n);
-	}
-	plan->old_n = n;
-	op->change.routed = !cursor->moved;
+	seek_touching(&op->change.left, op->set, range.start);
+	vmset__cursor_take(&op->change.left, range.end, op->plan.old, n);
 	return 0;
+}
+
+/* Give the plan all that meets or touches the range. */
+static inline int gather(struct op *op, struct vmset_range range)
+{
+	struct vmset__cursor *cursor = &op->change.left;
+	size_t n;
+
+	if (!op->sought)
+		seek_touching(cursor, op->set, range.start);
+	n = vmset__cursor_take(cursor, range.end, op->old, FEW);
+	op->plan.old_n = n;
+	op->change.routed = !cursor->moved;
+	return n <= FEW ? 0 : gather_many(op, range, n);
 }
 
 /* ---- what cannot be undone ---- */
@@ -201,8 +206,7 @@ static void mark_lost(struct vmset *set, struct vmset_range range,
 		inside.len_change -= vmset__is_area(&entry);
 	}
 	vmset__plan_lost(&op.plan, range, backend);
-	if (!vmset__plan_splice(&op.plan, &splice))
-		return;
+	splice = op.plan.splice;
 	if (inside.high_end) {
 		splice.cut.start = vmset__min(splice.cut.start,
 					      inside.cut.start);
@@ -229,19 +233,18 @@ static void on_lost(struct vmset_range range,
 
 /* ---- from plan to publication ---- */
 
-static int carry_out(struct op *op)
+static inline int carry_out(struct op *op)
 {
 	struct vmset__tree *tree = &op->set->tree;
-	struct vmset__splice splice;
-	bool change = vmset__plan_splice(&op->plan, &splice);
-	enum vmset__need need = op->plan.fresh_n > op->plan.old_n ?
-					VMSET__GROWING : VMSET__FREEING;
+	const struct vmset__splice *splice = &op->plan.splice;
+	enum vmset__need need = op->plan.grows ? VMSET__GROWING :
+						 VMSET__FREEING;
+	bool change = splice->high_end;
 	int rc;
 
 	vmset__change_init(&op->change);
 	if ((op->plan.steps_n && !vmset__tree_keep(tree)) ||
-	    (change &&
-	     vmset__tree_prepare(tree, &op->change, &splice, need)))
+	    (change && vmset__tree_prepare(tree, &op->change, splice, need)))
 		return vmset__why_no_memory();
 	rc = vmset__apply(&op->plan, &op->set->tally, on_lost, op);
 	if (rc)
@@ -251,31 +254,18 @@ static int carry_out(struct op *op)
 	return rc;
 }
 
-/* With guards beside it; sought: see gather. */
+/* With guards beside it in what else there is of all. */
 static int put_area(struct op *op, const struct vmset_area *area,
-		    size_t guard_before, size_t guard_after, bool replace,
-		    bool sought)
+		    struct vmset_range all, bool replace)
 {
-	struct vmset_range all = { area->start - guard_before,
-				   area->end + guard_after };
-	int rc = gather(op, all, sought);
+	int rc = gather(op, all);
 
 	if (!rc)
-		rc = vmset__plan_map(&op->plan, area, guard_before,
-				     guard_after, replace);
+		rc = vmset__plan_map(&op->plan, area, all, replace);
 	if (!rc)
 		rc = carry_out(op);
 	op_fini(op);
 	return rc;
-}
-
-static int map_locked(struct vmset *set, const struct vmset_area *area,
-		      bool replace)
-{
-	struct op op;
-
-	op_init(&op, set);
-	return put_area(&op, area, 0, 0, replace, false);
 }
 
 static int unmap_locked(struct vmset *set, struct vmset_range range)
@@ -284,27 +274,13 @@ static int unmap_locked(struct vmset *set, struct vmset_range range)
 	int rc;
 
 	op_init(&op, set);
-	rc = gather(&op, range, false);
+	rc = gather(&op, range);
 	if (!rc) {
 		vmset__plan_unmap(&op.plan, range);
 		rc = carry_out(&op);
 	}
 	op_fini(&op);
 	return rc;
-}
-
-/* Ask for the new flags of each area in the range. */
-static void ask(struct vmset__plan *plan, struct vmset_range range,
-		vmset_update_fn *fn, void *arg)
-{
-	for (size_t i = 0; i < plan->old_n; i++) {
-		const struct vmset_area *old = &plan->old[i];
-		uint32_t flags = old->flags;
-
-		plan->flags[i] = vmset__is_area(old) &&
-			vmset__range_overlaps(vmset__entry_range(old), range) &&
-			fn(old->flags, &flags, arg) ? flags : old->flags;
-	}
 }
 
 /*
@@ -319,13 +295,23 @@ static bool cuts_nothing(const struct vmset__plan *plan)
 	       !vmset__step_splits(plan, step);
 }
 
+static bool joins_any(const struct vmset__plan *plan)
+{
+	for (size_t i = 0; i < plan->steps_n; i++)
+		if (vmset__step_joins(plan, &plan->steps[i]))
+			return true;
+	return false;
+}
+
 /*
  * Where mmap has made one mapping more than the kernel cuts any for, it does not
- * cut those again that a protect has joined.
+ * cut those again that a protect has joined.  Whether that is so takes a system
+ * call, so it comes last.
  */
 static bool cannot_undo(const struct op *op)
 {
-	return op->set->reserved && !cuts_nothing(&op->plan) && vmset__no_mmap_fits();
+	return op->set->reserved && !cuts_nothing(&op->plan) &&
+	       joins_any(&op->plan) && vmset__no_mmap_fits();
 }
 
 static int update_locked(struct vmset *set, struct vmset_range range,
@@ -335,11 +321,9 @@ static int update_locked(struct vmset *set, struct vmset_range range,
 	int rc;
 
 	op_init(&op, set);
-	rc = gather(&op, range, false);
-	if (!rc) {
-		ask(&op.plan, range, fn, arg);
-		rc = vmset__plan_protect(&op.plan, range);
-	}
+	rc = gather(&op, range);
+	if (!rc)
+		rc = vmset__plan_protect(&op.plan, range, fn, arg);
 	if (!rc && op.plan.steps_n)
 		rc = cannot_undo(&op) ? -EMFILE : carry_out(&op);
 	op_fini(&op);
@@ -533,6 +517,7 @@ int vmset_destroy(struct vmset *set)
 static int map_checked(struct vmset *set, const struct vmset_area *area,
 		       uint32_t how)
 {
+	struct op op;
 	int rc;
 
 	if (how & ~VMSET_REPLACE || !vmset__knows_flags(area->backend,
@@ -541,7 +526,9 @@ static int map_checked(struct vmset *set, const struct vmset_area *area,
 	rc = vmset__hold(set);
 	if (rc)
 		return rc;
-	rc = map_locked(set, area, how & VMSET_REPLACE);
+	op_init(&op, set);
+	rc = put_area(&op, area, vmset__entry_range(area),
+		      how & VMSET_REPLACE);
 	vmset__release(set);
 	return rc;
 }
@@ -674,8 +661,10 @@ static int alloc_locked(struct vmset *set, const struct vmset__wish *wish,
 		return rc;
 	range.end = range.start + wish->size;
 	area = plain_area(set, range, flags);
-	rc = put_area(&op, &area, wish->guard_before, wish->guard_after, false,
-		      op.change.left.leaf);
+	op.sought = op.change.left.leaf;
+	rc = put_area(&op, &area, (struct vmset_range){
+		range.start - wish->guard_before, range.end + wish->guard_after,
+	}, false);
 	if (!rc)
 		*start = range.start;
 	return rc;

@@ -92,8 +92,8 @@ static void add_step(enum vmset__call call, uintptr_t start, uintptr_t end,
 	step->backend = &backend;
 	step->flags = 9;
 	step->offset = start + 100;
-	step->from = from;
-	step->to = to;
+	step->from = old + from;
+	step->to = old + to;
 }
 
 static void on_lost(struct vmset_range range,

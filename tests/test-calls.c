@@ -498,20 +498,64 @@ START_TEST(unmapping_has_other_ways)
 END_TEST
 
 /*
+ * The calls of a protect.  Whether an mmap fits is asked only where areas may
+ * join that would have to be cut again if something fails.
+ */
+static const struct {
+	size_t from, to;
+	uint32_t flags;
+	unsigned calls;
+} protects[] = {
+	{ 0, 4, R | W, 0 },             /* has the flags */
+	{ 1, 3, R | W, 0 },
+	{ 0, 4, R, 1 },                 /* a kernel area by itself */
+	{ 1, 3, R, 1 },                 /* joins nothing */
+	{ 4, 7, R | VMSET_EXEC, 1 },
+	{ 1, 3, 0, 2 },                 /* ... the free room */
+	{ 2, 4, R, 2 },                 /* ... the neighbour behind */
+	{ 4, 6, R | W, 2 },             /* ... the one before */
+	{ 0, 8, R | VMSET_EXEC, 2 },             /* ... each other */
+	{ 2, 6, R | VMSET_EXEC, 3 },
+};
+
+START_TEST(protecting_asks_where_it_matters)
+{
+	size_t from = protects[_i].from, to = protects[_i].to;
+	struct pages pages;
+	unsigned calls;
+
+	if (ON_VALGRIND) {
+		tools_not_tried(__func__, "valgrind makes such calls itself");
+		return;
+	}
+	pages_open(&pages, "wwwwrrrr........");
+	syscalls_watch(ALL_MEMORY);
+	assert_ok(pages_protect(&pages, from, to, protects[_i].flags));
+	calls = syscalls_count();
+	syscalls_stop();
+	assert_eq(calls, protects[_i].calls);
+	pages_are_protected(&pages, from, to, protects[_i].flags);
+	pages_check_lines(&pages);
+	pages_close(&pages);
+}
+END_TEST
+
+/*
  * Where a protect over areas is refused as if there were too many mappings, they
  * go one by one, and those again that are refused then.  Which calls fail: after
- * the question whether an mmap fits, the protect of all; after that question
- * again and an mmap, the cut that shows why; after an munmap the first area alone;
- * and, of an area that is cut, the advice that would join it again.
+ * the question whether an mmap fits, if that is asked, the protect of all; after
+ * that question and an mmap, the cut that shows why; after an munmap the first
+ * area alone; and, of an area that is cut, the advice that would join it again.
  */
 static const struct {
 	size_t to;
-	unsigned long failing;          /* after call 2, a bit each */
+	unsigned first;                 /* the first call that fails */
+	unsigned long failing;          /* after that, a bit each */
 	int result;
 } protects_again[] = {
-	{ 8, 1 << 2 | 1 << 4, 0 },
-	{ 3, 1 << 2 | 1 << 4, -EMFILE },
-	{ 3, 1 << 2 | 1 << 4 | 1 << 5, -EMFILE },
+	{ 8, 2, 1 << 2 | 1 << 4, 0 },
+	{ 3, 1, 1 << 2 | 1 << 4, -EMFILE },
+	{ 3, 1, 1 << 2 | 1 << 4 | 1 << 5, -EMFILE },
 };
 
 START_TEST(protecting_has_another_way)
@@ -526,9 +570,10 @@ START_TEST(protecting_has_another_way)
 	}
 	pages_open(&pages, "rrrrxxxx........");
 	syscalls_watch(ALL_MEMORY);
-	syscalls_fail(2, protects_again[_i].failing, ENOMEM);
+	syscalls_fail(protects_again[_i].first, protects_again[_i].failing,
+		      ENOMEM);
 	result = pages_protect(&pages, 0, to, R | W);
-	assert_that(syscalls_count() >= 9);
+	assert_that(syscalls_count() >= protects_again[_i].first + 7);
 	syscalls_stop();
 	if (result)
 		assert_err(result, protects_again[_i].result);
@@ -555,6 +600,8 @@ Suite *suite_calls(void)
 			    (int)ERRORS);
 	tcase_add_loop_test(tcase, destroying_fails_whole, 0, (int)ERRORS);
 	tcase_add_loop_test(tcase, unmapping_has_other_ways, 0, WAYS);
+	tcase_add_loop_test(tcase, protecting_asks_where_it_matters, 0,
+			    sizeof(protects) / sizeof(*protects));
 	tcase_add_loop_test(tcase, protecting_has_another_way, 0, 3);
 	suite_add_tcase(suite, tcase);
 	return suite;

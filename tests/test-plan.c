@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "assert.h"
+#include "backend.h"
 #include "entry.h"
 #include "suites.h"
 
@@ -27,6 +28,7 @@ static struct vmset_area old[MOST], fresh[MOST + VMSET__PLAN_MORE_FRESH];
 static struct vmset__step steps[MOST + VMSET__PLAN_MORE_STEPS];
 static uint32_t flags[MOST];
 static struct vmset__plan plan;
+static struct vmset_area after[2 * MOST];
 
 static void setup(void)
 {
@@ -38,7 +40,6 @@ static void setup(void)
 static void add(uintptr_t start, uintptr_t end, uint32_t its_flags,
 		const struct vmset_backend *backend)
 {
-	flags[plan.old_n] = its_flags;
 	old[plan.old_n++] = (struct vmset_area){
 		.start = start, .end = end, .flags = its_flags,
 		.backend = backend,
@@ -67,15 +68,89 @@ static void expect_step(size_t i, int call, uintptr_t start, uintptr_t end)
 	assert_eq(steps[i].range.end, end);
 }
 
-static void expect_fresh(size_t i, uintptr_t start, uintptr_t end,
+/* The entries afterwards; how many. */
+static size_t afterwards(void)
+{
+	const struct vmset__splice *splice = &plan.splice;
+	size_t n = 0;
+
+	if (!splice->high_end) {
+		memcpy(after, old, plan.old_n * sizeof *old);
+		return plan.old_n;
+	}
+	for (const struct vmset_area *e = old; e < plan.from; e++)
+		after[n++] = *e;
+	for (size_t i = 0; i < splice->n; i++)
+		after[n++] = splice->fresh[i];
+	for (const struct vmset_area *e = plan.to; e < old + plan.old_n; e++)
+		after[n++] = *e;
+	return n;
+}
+
+static void expect_after(size_t i, uintptr_t start, uintptr_t end,
 			 uint32_t its_flags)
 {
-	assert_that(i < plan.fresh_n);
-	assert_eq(fresh[i].start, start);
-	assert_eq(fresh[i].end, end);
-	assert_eq(fresh[i].flags, its_flags);
-	if (vmset__is_area(&fresh[i]))
-		assert_eq(fresh[i].offset, start);
+	assert_that(i < afterwards());
+	assert_eq(after[i].start, start);
+	assert_eq(after[i].end, end);
+	assert_eq(after[i].flags, its_flags);
+	if (vmset__is_area(&after[i]))
+		assert_eq(after[i].offset, start);
+}
+
+static bool joins(uint32_t to)
+{
+	const struct vmset__step step = {
+		.call = VMSET__PROTECT, .range = { 10, 20 },
+		.backend = old[1].backend, .flags = to,
+		.from = &old[1], .to = &old[2],
+	};
+
+	for (size_t i = 0; i < plan.old_n; i++)
+		flags[i] = i == 1 ? to : old[i].flags;
+	return vmset__step_joins(&plan, &step);
+}
+
+/* After a protect of the middle one of three, or of a part of it. */
+START_TEST(kernel_areas_join)
+{
+	const struct vmset_backend *kernel = &vmset__kernel_backend;
+
+	add(0, 10, 1, kernel);
+	add(10, 20, 3, kernel);
+	add(20, 30, 5, kernel);
+	assert_that(joins(0) && joins(1) && joins(5));
+	assert_that(joins(5 | VMSET_WIPEONFORK));
+	assert_that(!joins(7));
+	/* In the same operation another may get what this one gets. */
+	old[2].flags = 1;
+	assert_that(!joins(5));
+	flags[2] = 5;
+	assert_that(vmset__step_joins(&plan, &(struct vmset__step){
+		.range = { 10, 20 }, .backend = kernel, .flags = 5,
+		.from = &old[1], .to = &old[2],
+	}));
+	old[1].end = 25;
+	old[2].start = 25;
+	assert_that(!joins(1 << 1) && joins(1));
+	old[0].end = 5;
+	assert_that(!joins(1));
+	old[0].end = 10;
+	old[0].backend = &vmset__hidden[VMSET__GUARD_BEFORE];
+	assert_that(!joins(1));
+	old[0].backend = &vmset__hidden[VMSET__LOST];
+	assert_that(joins(1));
+	old[0].backend = &able;
+	assert_that(joins(7));
+	old[0].backend = kernel;
+	old[1].backend = &able;
+	assert_that(joins(7));
+}
+END_TEST
+
+static int put(const struct vmset_area *its, bool replace)
+{
+	return vmset__plan_map(&plan, its, vmset__entry_range(its), replace);
 }
 
 START_TEST(kinds)
@@ -95,7 +170,6 @@ START_TEST(kinds)
 }
 END_TEST
 
-/* A map that fills a gap joins both neighbours; one call. */
 /* What a call does to an entry: nothing, if it is not of its backend. */
 START_TEST(parts_of_steps)
 {
@@ -117,21 +191,22 @@ START_TEST(parts_of_steps)
 }
 END_TEST
 
+/* A map that fills a gap joins both neighbours; one call. */
 START_TEST(map_joins)
 {
 	const struct vmset_area a = area(20, 30, 3, &plain);
 
 	add(10, 20, 3, &plain);
 	add(30, 40, 3, &plain);
-	assert_ok(vmset__plan_map(&plan, &a, 0, 0, false));
+	assert_ok(put(&a, false));
 	assert_eq(plan.steps_n, 1);
 	expect_step(0, VMSET__MAP, 20, 30);
-	assert_eq(plan.fresh_n, 1);
-	expect_fresh(0, 10, 40, 3);
+	assert_eq(afterwards(), 1);
+	expect_after(0, 10, 40, 3);
 
 	plan.merge = false;
-	assert_ok(vmset__plan_map(&plan, &a, 0, 0, false));
-	assert_eq(plan.fresh_n, 3);
+	assert_ok(put(&a, false));
+	assert_eq(afterwards(), 3);
 }
 END_TEST
 
@@ -143,22 +218,22 @@ START_TEST(map_over)
 	add(10, 20, 3, &plain);
 	add(20, 25, 1, &able);
 	add(30, 40, 3, &plain);
-	assert_err(vmset__plan_map(&plan, &by_plain, 0, 0, false), -EEXIST);
+	assert_err(put(&by_plain, false), -EEXIST);
 
 	/* What discards goes last; the map is the very last. */
-	assert_ok(vmset__plan_map(&plan, &by_plain, 0, 0, true));
+	assert_ok(put(&by_plain, true));
 	assert_eq(plan.steps_n, 4);
 	expect_step(0, VMSET__UNMAP, 15, 20);
 	expect_step(1, VMSET__UNMAP, 30, 35);
 	expect_step(2, VMSET__UNMAP, 20, 25);
 	expect_step(3, VMSET__MAP, 15, 35);
-	assert_eq(plan.fresh_n, 3);
-	expect_fresh(0, 10, 15, 3);
-	expect_fresh(1, 15, 35, 5);
-	expect_fresh(2, 35, 40, 3);
+	assert_eq(afterwards(), 3);
+	expect_after(0, 10, 15, 3);
+	expect_after(1, 15, 35, 5);
+	expect_after(2, 35, 40, 3);
 
 	/* A map that replaces spares the unmap of its own. */
-	assert_ok(vmset__plan_map(&plan, &by_able, 0, 0, true));
+	assert_ok(put(&by_able, true));
 	assert_eq(plan.steps_n, 3);
 	expect_step(0, VMSET__UNMAP, 15, 20);
 	expect_step(1, VMSET__UNMAP, 30, 35);
@@ -175,11 +250,11 @@ START_TEST(unmap_spans)
 	vmset__plan_unmap(&plan, (struct vmset_range){ 5, 25 });
 	assert_eq(plan.steps_n, 1);
 	expect_step(0, VMSET__UNMAP, 5, 25);
-	assert_eq(steps[0].from, 0);
-	assert_eq(steps[0].to, 3);
-	assert_eq(plan.fresh_n, 2);
-	expect_fresh(0, 0, 5, 1);
-	expect_fresh(1, 25, 30, 3);
+	assert_that(steps[0].from == old);
+	assert_that(steps[0].to == old + 3);
+	assert_eq(afterwards(), 2);
+	expect_after(0, 0, 5, 1);
+	expect_after(1, 25, 30, 3);
 
 	old[1].backend = &plain;
 	vmset__plan_unmap(&plan, (struct vmset_range){ 5, 25 });
@@ -196,21 +271,23 @@ START_TEST(unmap_splits)
 	vmset__plan_unmap(&plan, (struct vmset_range){ 10, 20 });
 	assert_eq(plan.steps_n, 1);
 	expect_step(0, VMSET__UNMAP, 10, 20);
-	assert_eq(plan.fresh_n, 2);
-	expect_fresh(0, 0, 10, 1);
-	expect_fresh(1, 20, 30, 1);
+	assert_eq(afterwards(), 2);
+	expect_after(0, 0, 10, 1);
+	expect_after(1, 20, 30, 1);
 }
 END_TEST
 
+static bool give(uint32_t old_flags, uint32_t *new_flags, void *arg)
+{
+	assert_that(*new_flags == old_flags);
+	*new_flags = *(const uint32_t *)arg;
+	return true;
+}
+
 static int protect(uintptr_t start, uintptr_t end, uint32_t to)
 {
-	for (size_t i = 0; i < plan.old_n; i++)
-		if (vmset__is_area(&old[i]) && old[i].start < end &&
-		    start < old[i].end)
-			flags[i] = to;
-		else
-			flags[i] = old[i].flags;
-	return vmset__plan_protect(&plan, (struct vmset_range){ start, end });
+	return vmset__plan_protect(&plan, (struct vmset_range){ start, end },
+				   give, &to);
 }
 
 /* Neighbours in one call where nothing splits; else what splits comes first. */
@@ -229,16 +306,16 @@ START_TEST(protect_joins)
 	expect_step(0, VMSET__PROTECT, 30, 35);
 	expect_step(1, VMSET__PROTECT, 5, 10);
 	expect_step(2, VMSET__PROTECT, 10, 30);
-	assert_eq(plan.fresh_n, 3);
-	expect_fresh(1, 5, 35, 5);
+	assert_eq(afterwards(), 3);
+	expect_after(1, 5, 35, 5);
 
 	/* One that has the flags is left out of the call. */
 	assert_ok(protect(0, 40, 2));
 	assert_eq(plan.steps_n, 2);
 	expect_step(0, VMSET__PROTECT, 0, 10);
 	expect_step(1, VMSET__PROTECT, 20, 30);
-	assert_eq(plan.fresh_n, 1);
-	expect_fresh(0, 0, 40, 2);
+	assert_eq(afterwards(), 1);
+	expect_after(0, 0, 40, 2);
 }
 END_TEST
 
@@ -271,8 +348,6 @@ END_TEST
 /* Nothing is cut where nothing changes, also when nothing would be joined. */
 START_TEST(unchanged_stays_whole)
 {
-	struct vmset__splice splice;
-
 	plan.merge = false;
 	add(0, 30, 1, &plain);
 	add(30, 40, 2, &plain);
@@ -280,12 +355,32 @@ START_TEST(unchanged_stays_whole)
 	assert_eq(plan.steps_n, 0);
 	assert_ok(protect(10, 40, 1));
 	assert_eq(plan.steps_n, 1);
-	assert_eq(plan.fresh_n, 2);
-	assert_that(vmset__plan_splice(&plan, &splice));
-	assert_eq(splice.n, 1);
-	assert_eq(splice.fresh->start, 30u);
+	assert_eq(afterwards(), 2);
+	assert_eq(plan.splice.n, 1);
+	assert_eq(plan.splice.fresh->start, 30u);
 }
 END_TEST
+
+/*
+ * A plan gets what meets or touches the range only.  Returns how many guards
+ * are left, with those.
+ */
+static size_t guards_left(const struct vmset_area *all, size_t n,
+			  struct vmset_range range)
+{
+	size_t guards = 0;
+
+	plan.old_n = 0;
+	for (size_t i = 0; i < n; i++)
+		if (all[i].end < range.start || range.end < all[i].start)
+			guards += vmset__is_guard(&all[i]);
+		else
+			old[plan.old_n++] = all[i];
+	vmset__plan_unmap(&plan, range);
+	for (size_t i = 0, left = afterwards(); i < left; i++)
+		guards += vmset__is_guard(&after[i]);
+	return guards;
+}
 
 /* Each way to empty a range around a guard before, and behind, its area. */
 START_TEST(guards)
@@ -310,28 +405,28 @@ START_TEST(guards)
 		{ 50, 60, 2, 10, 50 },
 	};
 
+	struct vmset_area all[3];
+
 	add_hidden(10, 20, VMSET__GUARD_BEFORE);
 	add(20, 40, 3, &able);
 	add_hidden(40, 50, VMSET__GUARD_AFTER);
+	memcpy(all, old, sizeof all);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		size_t n = 0;
+		struct vmset_range range = { cases[i].start, cases[i].end };
 
-		vmset__plan_unmap(&plan, (struct vmset_range){
-						 cases[i].start, cases[i].end });
-		for (size_t k = 0; k < plan.fresh_n; k++) {
-			enum vmset__kind kind = vmset__kind(&fresh[k]);
+		assert_eq(guards_left(all, 3, range), cases[i].guards);
+		for (size_t k = 0; k < afterwards(); k++) {
+			enum vmset__kind kind = vmset__kind(&after[k]);
 
-			n += vmset__is_guard(&fresh[k]);
 			if (kind == VMSET__GUARD_BEFORE) {
-				assert_eq(fresh[k].start, cases[i].before);
-				assert_eq(fresh[k].end, 20);
+				assert_eq(after[k].start, cases[i].before);
+				assert_eq(after[k].end, 20);
 			}
 			if (kind == VMSET__GUARD_AFTER) {
-				assert_eq(fresh[k].start, 40);
-				assert_eq(fresh[k].end, cases[i].behind);
+				assert_eq(after[k].start, 40);
+				assert_eq(after[k].end, cases[i].behind);
 			}
 		}
-		assert_eq(n, cases[i].guards);
 	}
 }
 END_TEST
@@ -343,40 +438,94 @@ START_TEST(lost)
 
 	add(0, 10, 1, &able);
 	add_hidden(10, 20, VMSET__LOST);
-	assert_err(vmset__plan_map(&plan, &a, 0, 0, true), -ENOTRECOVERABLE);
+	assert_err(put(&a, true), -ENOTRECOVERABLE);
 	vmset__plan_unmap(&plan, (struct vmset_range){ 5, 15 });
 	assert_eq(plan.steps_n, 1);
 	expect_step(0, VMSET__UNMAP, 5, 15);
 	assert_that(vmset__range_is_empty(
 		vmset__step_part(&steps[0], &old[1])));
-	assert_eq(plan.fresh_n, 2);
-	expect_fresh(1, 15, 20, 0);
+	assert_eq(afterwards(), 2);
+	expect_after(1, 15, 20, 0);
 	vmset__plan_lost(&plan, (struct vmset_range){ 5, 10 }, &able);
 	assert_eq(plan.steps_n, 0);
-	assert_eq(plan.fresh_n, 3);
-	expect_fresh(0, 0, 5, 1);
-	expect_fresh(1, 5, 10, 0);
-	expect_fresh(2, 10, 20, 0);
+	assert_eq(afterwards(), 3);
+	expect_after(0, 0, 5, 1);
+	expect_after(1, 5, 10, 0);
+	expect_after(2, 10, 20, 0);
 }
 END_TEST
 
 /* The splice leaves out what stays the same at both ends. */
 START_TEST(splices)
 {
-	struct vmset__splice splice;
+	const struct vmset__splice *splice = &plan.splice;
 
 	add(0, 10, 1, &plain);
 	add(10, 20, 2, &plain);
 	add(20, 30, 1, &plain);
 	vmset__plan_unmap(&plan, (struct vmset_range){ 10, 20 });
-	assert_that(vmset__plan_splice(&plan, &splice));
-	assert_eq(splice.n, 0);
-	assert_eq(splice.cut.start, 10);
-	assert_eq(splice.cut.end, 20);
-	assert_eq(splice.low_end, 20);
-	assert_that(splice.len_change == -1);
+	assert_eq(splice->n, 0);
+	assert_eq(splice->cut.start, 10);
+	assert_eq(splice->cut.end, 20);
+	assert_eq(splice->low_end, 20);
+	assert_eq(splice->high_end, 20);
+	assert_that(splice->len_change == -1);
+	old[0] = old[2];
+	plan.old_n = 1;
 	vmset__plan_unmap(&plan, (struct vmset_range){ 30, 40 });
-	assert_that(!vmset__plan_splice(&plan, &splice));
+	assert_eq(splice->high_end, 0);
+}
+END_TEST
+
+/* An area that fills a hole: beside it, joined with it, and both at once. */
+START_TEST(splices_in_a_hole)
+{
+	const struct vmset__splice *splice = &plan.splice;
+	const struct vmset_area a = area(10, 20, 1, &plain);
+
+	add(0, 10, 1, &plain);
+	add(20, 30, 1, &plain);
+	assert_ok(put(&a, false));
+	assert_eq(splice->n, 1);
+	assert_eq(splice->cut.start, 0);
+	assert_eq(splice->cut.end, 30);
+	assert_eq(splice->low_end, 10);
+	assert_that(splice->len_change == -1);
+
+	old[0].flags = 2;
+	assert_ok(put(&a, false));
+	assert_eq(splice->cut.start, 20);
+	assert_eq(splice->cut.end, 30);
+	assert_eq(splice->fresh->start, 10);
+	assert_that(splice->len_change == 0);
+
+	old[1].flags = 2;
+	assert_ok(put(&a, false));
+	assert_eq(splice->cut.start, 10);
+	assert_eq(splice->cut.end, 10);
+	assert_eq(splice->high_end, 20);
+	assert_that(splice->len_change == 1);
+}
+END_TEST
+
+/* A map over a part of its equal is made, and leaves the entries alone. */
+START_TEST(map_over_equals)
+{
+	const struct vmset_area a = area(10, 20, 1, &plain);
+
+	add(0, 30, 1, &plain);
+	assert_ok(put(&a, true));
+	assert_eq(plan.steps_n, 2);
+	assert_eq(plan.splice.high_end, 0);
+
+	plan.merge = false;
+	assert_ok(put(&a, true));
+	assert_eq(afterwards(), 3);
+	assert_that(plan.splice.len_change == 2);
+
+	old[0] = a;
+	assert_ok(put(&a, true));
+	assert_eq(plan.splice.high_end, 0);
 }
 END_TEST
 
@@ -395,10 +544,13 @@ Suite *suite_plan(void)
 	tcase_add_test(tcase, protect_joins);
 	tcase_add_test(tcase, protect_piece_by_piece);
 	tcase_add_test(tcase, protect_refuses);
+	tcase_add_test(tcase, kernel_areas_join);
 	tcase_add_test(tcase, unchanged_stays_whole);
 	tcase_add_test(tcase, guards);
 	tcase_add_test(tcase, lost);
 	tcase_add_test(tcase, splices);
+	tcase_add_test(tcase, splices_in_a_hole);
+	tcase_add_test(tcase, map_over_equals);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
