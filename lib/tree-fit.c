@@ -20,6 +20,12 @@ static inline struct vmset_range entry_at(const struct vmset__leaf *leaf,
 	return leaf->range[i];
 }
 
+/* It will be gone through soon. */
+static inline void expect_leaf(const struct vmset__leaf *leaf)
+{
+	vmset__prefetch(leaf->range, sizeof leaf->range);
+}
+
 /* And all entries below child i. */
 static inline struct vmset_range span_at(const struct vmset__inner *inner,
 					 unsigned i)
@@ -143,7 +149,7 @@ struct search {
 	/* A gap larger than the size by so much is good at any alignment. */
 	size_t slack;
 	uintptr_t edge;                 /* where all on this side of it is seen */
-	struct vmset_range gap;         /* the result */
+	struct vmset_range *gap;        /* the result */
 };
 
 /*
@@ -190,8 +196,9 @@ static bool gap_fits(struct search *s, uintptr_t edge, uintptr_t near)
 	struct vmset_range gap = { up ? edge : near, up ? near : edge };
 	uintptr_t block;
 
-	s->gap = vmset__range_clip(gap, s->fit->window);
-	return vmset__fit_in(s->fit, s->gap, s->direction, &block);
+	gap = vmset__range_clip(gap, s->fit->window);
+	*s->gap = gap;
+	return vmset__fit_in(s->fit, gap, s->direction, &block);
 }
 
 /* Whether a child with a gap that is large enough may have an aligned place. */
@@ -358,6 +365,8 @@ SPECIALIZED bool begin(struct search *s, uintptr_t node, unsigned level,
 		return true;
 	if (inner->sum[i].gap >= s->fit->size && !is_beyond(s, near, up) &&
 	    worth_a_visit(s, inner, level, i)) {
+		if (level == 1)
+			expect_leaf(vmset__leaf(inner->child[i].node));
 		note_child(s, level, inner, i);
 		if (up ? begin_up(s, inner->child[i].node, level - 1, edge) :
 			 begin_down(s, inner->child[i].node, level - 1, edge))
@@ -386,7 +395,7 @@ bool vmset__tree_find_gap(struct vmset__tree *tree,
 {
 	bool up = direction == VMSET__UP;
 	struct search s = {
-		.tree = tree, .fit = fit, .direction = direction,
+		.tree = tree, .fit = fit, .direction = direction, .gap = gap,
 	};
 
 	if (vmset__range_is_empty(fit->window))
@@ -401,11 +410,8 @@ bool vmset__tree_find_gap(struct vmset__tree *tree,
 		fit->below->leaf = NULL;
 		fit->below->moved = false;
 	}
-	if (!(up ? begin_up : begin_down)(&s, vmset__root_node(tree->root),
-					  vmset__root_level(tree->root),
-					  beginning(&s, up)) &&
-	    !gap_fits(&s, s.edge, up ? fit->window.end : fit->window.start))
-		return false;
-	*gap = s.gap;
-	return true;
+	return (up ? begin_up : begin_down)(&s, vmset__root_node(tree->root),
+					    vmset__root_level(tree->root),
+					    beginning(&s, up)) ||
+	       gap_fits(&s, s.edge, up ? fit->window.end : fit->window.start);
 }
