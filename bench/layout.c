@@ -9,6 +9,7 @@
 #include "bench.h"
 
 #define SEED UINT64_C(0x9e3779b97f4a7c15)
+#define MOST_GAP UINT32_C(512)  /* pages */
 
 void layout_shuffle(uint32_t *order, size_t nr, struct rng *rng)
 {
@@ -20,6 +21,13 @@ void layout_shuffle(uint32_t *order, size_t nr, struct rng *rng)
 		order[i] = order[other];
 		order[other] = (uint32_t)i;
 	}
+}
+
+/* In pages: 2 to the k with probability 2 to the -(k + 1), for each k. */
+static uintptr_t draw_gap(struct rng *rng)
+{
+	return (uintptr_t)1 << __builtin_ctz(rng_below(rng, MOST_GAP) |
+					     MOST_GAP);
 }
 
 void layout_make(struct layout *layout, size_t nr, uintptr_t base,
@@ -34,7 +42,7 @@ void layout_make(struct layout *layout, size_t nr, uintptr_t base,
 	layout->order = calloc(nr, sizeof(*layout->order));
 	need(layout->areas && layout->order, "no memory");
 	for (i = 0; i < nr; i++) {
-		at += i + 1 == nr ? last_gap : PAGE << rng_below(&rng, 6);
+		at += i + 1 == nr ? last_gap : draw_gap(&rng) * PAGE;
 		layout->areas[i].start = at;
 		at += (3 + rng_below(&rng, 14)) * PAGE;
 		layout->areas[i].end = at;

@@ -8,6 +8,7 @@
 #include "work.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
 #include "layout.h"
@@ -34,7 +35,9 @@ struct bench {
 	/* Of the round, for all peers. */
 	uintptr_t addrs[2 * REPEATS];   /* to get warm, to measure */
 	uintptr_t hints[REPEATS];       /* with free room of all sizes above */
-	size_t sizes[REPEATS];
+	size_t rare[REPEATS];           /* sizes for which few gaps are enough */
+	size_t common[REPEATS];         /* and those that fit into many */
+	uintptr_t found[REPEATS];       /* free room, by any peer; else 0 */
 	uint64_t sum;                   /* of the first peer's results */
 	bool summed;
 };
@@ -171,8 +174,7 @@ static void measure_iterate(struct bench *b, const struct subject *s)
 /* ---- free room ---- */
 
 /* Until the time is long enough, or all is done.  Returns ns for each. */
-static double search(const struct bench *b, const struct subject *s,
-		     bool far_end)
+static double search(struct bench *b, const struct subject *s, bool far_end)
 {
 	size_t done = 0, until = 1;
 	double taken = 0;
@@ -186,11 +188,11 @@ static double search(const struct bench *b, const struct subject *s,
 
 			need(s->peer->find_free(
 				     s->areas, b->hints[i],
-				     far_end ? LAYOUT_WANTED : b->sizes[i],
+				     far_end ? LAYOUT_WANTED : b->rare[i],
 				     &start), "find_free");
-			need(!far_end ||
-			     start == b->layout.areas[b->layout.nr - 2].end,
-			     "find_free at the far end");
+			need(!b->found[i] || b->found[i] == start,
+			     "what find_free finds");
+			b->found[i] = start;
 		}
 		taken += cpu_ns() - begun;
 		done = until;
@@ -203,6 +205,8 @@ static void measure_far_end(struct bench *b, const struct subject *s)
 {
 	record(b, s, "free area only at the far end", "ns",
 	       search(b, s, true));
+	need(b->found[0] == b->layout.areas[b->layout.nr - 2].end,
+	     "find_free at the far end");
 }
 
 static void measure_near(struct bench *b, const struct subject *s)
@@ -225,10 +229,10 @@ static void measure_alloc(struct bench *b, const struct subject *s)
 	for (i = 0; i < REPEATS; i++) {
 		uintptr_t start;
 
-		need(s->peer->alloc(s->areas, b->hints[i], b->sizes[i],
+		need(s->peer->alloc(s->areas, b->hints[i], b->common[i],
 				    VMSET_WRITE, &start), "alloc");
 		sum += start;
-		need(s->peer->unmap(s->areas, start, b->sizes[i]), "unmap");
+		need(s->peer->unmap(s->areas, start, b->common[i]), "unmap");
 	}
 	record(b, s, "alloc and unmap", "ns", (cpu_ns() - begun) / REPEATS);
 	agree(b, sum, "alloc");
@@ -388,7 +392,9 @@ static void draw(struct bench *b)
 		uint32_t at = rng_below(&rng, (uint32_t)b->layout.nr / 2);
 
 		b->hints[i] = b->layout.areas[at].start;
-		b->sizes[i] = (1 + rng_below(&rng, LAYOUT_MOST_PAGES)) * PAGE;
+		b->rare[i] = (1 + rng_below(&rng, LAYOUT_RARE_PAGES)) * PAGE;
+		b->common[i] = (1 + rng_below(&rng, LAYOUT_COMMON_PAGES)) *
+			       PAGE;
 	}
 }
 
@@ -399,6 +405,7 @@ static void run_round(struct bench *b)
 	draw(b);
 	for (work = 0; work < WORKS; work++) {
 		b->summed = false;
+		memset(b->found, 0, sizeof(b->found));
 		for (i = 0; i < b->nr_subjects; i++) {
 			/* Each is first at some time. */
 			size_t turn = (i + b->round) % b->nr_subjects;

@@ -13,11 +13,24 @@
 #include "range.h"
 #include "tree-node.h"
 
-/* Entry i of a leaf, in order. */
+/* From where entry i of a leaf begins to where it ends. */
 static inline struct vmset_range entry_at(const struct vmset__leaf *leaf,
 					  unsigned i)
 {
 	return leaf->range[vmset__slot_of(leaf, i)];
+}
+
+/* It will be gone through soon. */
+static inline void expect_leaf(const struct vmset__leaf *leaf)
+{
+	vmset__prefetch(leaf->order, sizeof leaf->order + sizeof leaf->range);
+}
+
+/* And all entries below child i. */
+static inline struct vmset_range span_at(const struct vmset__inner *inner,
+					 unsigned i)
+{
+	return (struct vmset_range){ inner->sum[i].first, inner->sum[i].last };
 }
 
 /* The lowest place in a gap, without regard to the block's size. */
@@ -133,51 +146,71 @@ struct search {
 	const struct vmset__fit *fit;
 	enum vmset__direction direction;
 	unsigned place;                 /* of the alignment */
-	uintptr_t edge;                 /* all on this side of it is seen */
-	struct vmset_range gap;         /* the result */
+	/* A gap larger than the size by so much is good at any alignment. */
+	size_t slack;
+	uintptr_t edge;                 /* where all on this side of it is seen */
+	struct vmset_range *gap;        /* the result */
 };
 
-/* From the edge to the near end of what comes next. */
-static bool gap_fits(struct search *s, uintptr_t next)
+/*
+ * The same code goes both ways; up is a constant.  What comes next on the way has
+ * a near end and a far end.  Between the edge and the near end there is a gap.
+ */
+SPECIALIZED uintptr_t near_end(struct vmset_range next, const bool up)
+{
+	return up ? next.start : next.end;
+}
+
+SPECIALIZED uintptr_t far_end(struct vmset_range next, const bool up)
+{
+	return up ? next.end : next.start;
+}
+
+SPECIALIZED size_t distance(uintptr_t edge, uintptr_t near, const bool up)
+{
+	return up ? near - edge : edge - near;
+}
+
+/* The one of two addresses that is farther on the way. */
+SPECIALIZED uintptr_t farther(uintptr_t a, uintptr_t b, const bool up)
+{
+	return up ? vmset__max(a, b) : vmset__min(a, b);
+}
+
+/* Where the way begins and where it ends, of the window. */
+SPECIALIZED uintptr_t beginning(const struct search *s, const bool up)
+{
+	return near_end(s->fit->window, up);
+}
+
+SPECIALIZED bool is_beyond(const struct search *s, uintptr_t near,
+			   const bool up)
+{
+	return up ? near >= s->fit->window.end : near <= s->fit->window.start;
+}
+
+/* Whether the part of a gap that is in the window takes the block. */
+static bool gap_fits(struct search *s, uintptr_t edge, uintptr_t near)
 {
 	bool up = s->direction == VMSET__UP;
-	struct vmset_range gap = { up ? s->edge : next, up ? next : s->edge };
+	struct vmset_range gap = { up ? edge : near, up ? near : edge };
 	uintptr_t block;
 
-	s->gap = vmset__range_clip(gap, s->fit->window);
-	return vmset__fit_in(s->fit, s->gap, s->direction, &block);
+	gap = vmset__range_clip(gap, s->fit->window);
+	*s->gap = gap;
+	return vmset__fit_in(s->fit, gap, s->direction, &block);
 }
 
 /* Whether a child with a gap that is large enough may have an aligned place. */
-static bool worth_a_visit(const struct search *s, struct vmset__inner *inner,
-			  unsigned level, unsigned i)
+static inline bool worth_a_visit(const struct search *s,
+				 struct vmset__inner *inner, unsigned level,
+				 unsigned i)
 {
-	const struct vmset__fit *fit = s->fit;
+	const size_t size = s->fit->size;
 
-	if (fit->align <= fit->grain ||
-	    inner->sum[i].gap - fit->size >= fit->align - 1)
-		return true;
-	return child_room(s->tree, s->place, inner, level, i) >= fit->size;
+	return inner->sum[i].gap - size >= s->slack ||
+	       child_room(s->tree, s->place, inner, level, i) >= size;
 }
-
-/*
- * How many of a node's entries or children certainly lie below the window: they
- * need no look.
- */
-static unsigned below_window(const struct search *s, uintptr_t node,
-			     unsigned level)
-{
-	uintptr_t start = s->fit->window.start;
-
-	if (s->edge > start)
-		return 0;
-	if (level)
-		return vmset__route(vmset__inner(node), start);
-	return vmset__ends_by(vmset__leaf(node), start);
-}
-
-static bool search_up(struct search *s, uintptr_t node, unsigned level);
-static bool search_down(struct search *s, uintptr_t node, unsigned level);
 
 /* The way goes through child i, or the gap lies beside entry i. */
 static inline void note_child(const struct search *s, unsigned level,
@@ -189,76 +222,170 @@ static inline void note_child(const struct search *s, unsigned level,
 }
 
 static inline void note_entry(const struct search *s, struct vmset__leaf *leaf,
-			      unsigned n, unsigned below)
+			      unsigned i, const bool up)
 {
 	struct vmset__cursor *cursor = s->fit->below;
 
-	/* Where n is 0, what is on the other side is in another leaf. */
-	if (cursor && n) {
+	/* Beside the outermost entry, what is on the other side is elsewhere. */
+	if (cursor && i != (up ? 0 : leaf->node.count - 1u)) {
 		cursor->leaf = leaf;
-		cursor->at = below;
+		cursor->at = up ? i - 1 : i;
 	}
 }
 
 /*
- * Go through a node, in the direction, from the edge on.  The same code for
- * both; most gaps are too small, so that one comparison has to do for them.
+ * Go through a leaf from entry i on, which comes after the edge.  Most gaps are
+ * too small: one comparison has to do for them.
  */
-static inline __attribute__((always_inline)) bool
-search_node(struct search *s, uintptr_t node, unsigned level, const bool up)
+SPECIALIZED bool search_leaf(struct search *s, struct vmset__leaf *leaf,
+			     unsigned i, uintptr_t edge, const bool up)
 {
-	struct vmset__inner *inner = vmset__inner(node);
-	struct vmset__leaf *leaf = vmset__leaf(node);
-	const struct vmset_range window = s->fit->window;
+	const unsigned stop = up ? leaf->node.count : -1u;
 	const size_t size = s->fit->size;
-	unsigned count = ((struct vmset__node *)node)->count;
-	uintptr_t edge = up ? vmset__max(s->edge, window.start) :
-			      vmset__min(s->edge, window.end);
 
-	for (unsigned n = up ? below_window(s, node, level) : 0;
-	     n < count; n++) {
-		unsigned i = up ? n : count - 1 - n;
-		uintptr_t first = level ? inner->sum[i].first :
-					  entry_at(leaf, i).start;
-		uintptr_t last = level ? inner->sum[i].last :
-					 entry_at(leaf, i).end;
-		uintptr_t near = up ? first : last, far = up ? last : first;
+	for (; i != stop; i += up ? 1 : -1u) {
+		struct vmset_range next = entry_at(leaf, i);
+		uintptr_t near = near_end(next, up);
 
-		if (up ? far <= window.start : far >= window.end)
-			continue;
-		/* Negative where the edge is inside what comes next. */
-		s->edge = edge;
-		if ((up ? near - edge : edge - near) >= size &&
-		    gap_fits(s, near)) {
-			if (!level)
-				note_entry(s, leaf, n, up ? i - 1 : i);
+		if (distance(edge, near, up) >= size &&
+		    gap_fits(s, edge, near)) {
+			note_entry(s, leaf, i, up);
 			return true;
 		}
-		s->edge = near;
-		if (up ? near >= window.end : near <= window.start)
-			return false;
-		if (level && inner->sum[i].gap >= size &&
-		    worth_a_visit(s, inner, level, i)) {
-			note_child(s, level, inner, i);
-			if (up ? search_up(s, inner->child[i].node, level - 1) :
-				 search_down(s, inner->child[i].node,
-					     level - 1))
-				return true;
-		}
-		edge = far;
+		edge = far_end(next, up);
 	}
 	s->edge = edge;
 	return false;
 }
 
-static bool search_up(struct search *s, uintptr_t node, unsigned level)
+static bool whole_child_up(struct search *s, struct vmset__inner *inner,
+			   unsigned level, unsigned i);
+static bool whole_child_down(struct search *s, struct vmset__inner *inner,
+			     unsigned level, unsigned i);
+
+/* The same with the children of a node: two comparisons. */
+SPECIALIZED bool search_inner(struct search *s, struct vmset__inner *inner,
+			      unsigned level, unsigned i, uintptr_t edge,
+			      const bool up)
 {
-	return search_node(s, node, level, true);
+	const unsigned stop = up ? inner->node.count : -1u;
+	const size_t size = s->fit->size;
+
+	for (; i != stop; i += up ? 1 : -1u) {
+		struct vmset_range next = span_at(inner, i);
+		uintptr_t near = near_end(next, up);
+
+		if (distance(edge, near, up) >= size &&
+		    gap_fits(s, edge, near))
+			return true;
+		edge = far_end(next, up);
+		if (inner->sum[i].gap < size)
+			continue;
+		if (is_beyond(s, near, up))
+			break;
+		if (up ? whole_child_up(s, inner, level, i) :
+			 whole_child_down(s, inner, level, i))
+			return true;
+	}
+	s->edge = edge;
+	return false;
 }
 
-static bool search_down(struct search *s, uintptr_t node, unsigned level)
+/* Go through child i, all of which is on the way. */
+SPECIALIZED bool whole_child(struct search *s, struct vmset__inner *inner,
+			     unsigned level, unsigned i, const bool up)
 {
-	return search_node(s, node, level, false);
+	const uintptr_t node = inner->child[i].node;
+	const uintptr_t edge = near_end(span_at(inner, i), up);
+	const unsigned last = ((struct vmset__node *)node)->count - 1u;
+
+	if (!worth_a_visit(s, inner, level, i))
+		return false;
+	note_child(s, level, inner, i);
+	if (level == 1)
+		return search_leaf(s, vmset__leaf(node), up ? 0 : last, edge,
+				   up);
+	return search_inner(s, vmset__inner(node), level - 1, up ? 0 : last,
+			    edge, up);
+}
+
+static bool whole_child_up(struct search *s, struct vmset__inner *inner,
+			   unsigned level, unsigned i)
+{
+	return whole_child(s, inner, level, i, true);
+}
+
+static bool whole_child_down(struct search *s, struct vmset__inner *inner,
+			     unsigned level, unsigned i)
+{
+	return whole_child(s, inner, level, i, false);
+}
+
+/*
+ * Begin in a leaf.  Those entries that end at the beginning or below lie on one
+ * side of it; the next one may lie on both.
+ */
+SPECIALIZED bool begin_in_leaf(struct search *s, struct vmset__leaf *leaf,
+			       uintptr_t edge, const bool up)
+{
+	const unsigned count = leaf->node.count;
+	unsigned i = vmset__ends_by(leaf, beginning(s, up));
+
+	if (i < count)
+		edge = vmset__min(edge, entry_at(leaf, i).start);
+	return search_leaf(s, leaf, up ? i : i - 1, edge, up);
+}
+
+static bool begin_up(struct search *s, uintptr_t node, unsigned level,
+		     uintptr_t edge);
+static bool begin_down(struct search *s, uintptr_t node, unsigned level,
+		       uintptr_t edge);
+
+/*
+ * Begin in a node, with the child to which the beginning leads.  All before that
+ * child is on the other side.
+ */
+SPECIALIZED bool begin(struct search *s, uintptr_t node, unsigned level,
+		       uintptr_t edge, const bool up)
+{
+	struct vmset__inner *inner = vmset__inner(node);
+	struct vmset_range next;
+	uintptr_t near;
+	unsigned i;
+
+	if (!level)
+		return begin_in_leaf(s, vmset__leaf(node), edge, up);
+	i = vmset__route(inner, beginning(s, up));
+	/* Its first entry may begin before the bound. */
+	if (!up && i + 1 < inner->node.count)
+		edge = vmset__min(edge, inner->sum[i + 1].first);
+	next = span_at(inner, i);
+	near = farther(edge, near_end(next, up), up);
+	if (distance(edge, near, up) >= s->fit->size && gap_fits(s, edge, near))
+		return true;
+	if (inner->sum[i].gap >= s->fit->size && !is_beyond(s, near, up) &&
+	    worth_a_visit(s, inner, level, i)) {
+		if (level == 1)
+			expect_leaf(vmset__leaf(inner->child[i].node));
+		note_child(s, level, inner, i);
+		if (up ? begin_up(s, inner->child[i].node, level - 1, edge) :
+			 begin_down(s, inner->child[i].node, level - 1, edge))
+			return true;
+	}
+	return search_inner(s, inner, level, up ? i + 1 : i - 1,
+			    farther(edge, far_end(next, up), up), up);
+}
+
+static bool begin_up(struct search *s, uintptr_t node, unsigned level,
+		     uintptr_t edge)
+{
+	return begin(s, node, level, edge, true);
+}
+
+static bool begin_down(struct search *s, uintptr_t node, unsigned level,
+		       uintptr_t edge)
+{
+	return begin(s, node, level, edge, false);
 }
 
 bool vmset__tree_find_gap(struct vmset__tree *tree,
@@ -268,24 +395,23 @@ bool vmset__tree_find_gap(struct vmset__tree *tree,
 {
 	bool up = direction == VMSET__UP;
 	struct search s = {
-		.tree = tree, .fit = fit, .direction = direction,
-		.edge = up ? fit->window.start : fit->window.end,
+		.tree = tree, .fit = fit, .direction = direction, .gap = gap,
 	};
 
 	if (vmset__range_is_empty(fit->window))
 		return false;
-	if (fit->align > fit->grain)
+	if (fit->align > fit->grain) {
 		s.place = alignment_place(tree, fit);
+		s.slack = fit->align - 1;
+	}
 	if (fit->below) {
 		fit->below->tree = tree;
 		fit->below->level = vmset__root_level(tree->root);
 		fit->below->leaf = NULL;
 		fit->below->moved = false;
 	}
-	if (!(up ? search_up : search_down)(&s, vmset__root_node(tree->root),
-					    vmset__root_level(tree->root)) &&
-	    !gap_fits(&s, up ? fit->window.end : fit->window.start))
-		return false;
-	*gap = s.gap;
-	return true;
+	return (up ? begin_up : begin_down)(&s, vmset__root_node(tree->root),
+					    vmset__root_level(tree->root),
+					    beginning(&s, up)) ||
+	       gap_fits(&s, s.edge, up ? fit->window.end : fit->window.start);
 }

@@ -511,6 +511,52 @@ START_TEST(alignment_notes)
 }
 END_TEST
 
+/* Every search for small blocks from an end of the window near an address. */
+static void compare_near(uintptr_t addr)
+{
+	struct vmset__fit fit = { .window = bounds, .align = 1, .grain = 1 };
+
+	for (uintptr_t at = addr - 16; at < addr + 16; at++)
+		for (fit.size = 1; fit.size < 20; fit.size++) {
+			fit.window = (struct vmset_range){ 0, at };
+			compare_search(&fit, VMSET__DOWN);
+			fit.window = (struct vmset_range){ at, SPACE };
+			compare_search(&fit, VMSET__UP);
+		}
+}
+
+/*
+ * At one place after the other there is an entry that begins where four were and
+ * ends as the last of them, and lower down a hole.  Somewhere the bound of a
+ * leaf lies within the entry, which is in the next leaf then, and the hole is
+ * in that leaf.
+ */
+START_TEST(begun_below_the_bound)
+{
+	struct vmset_area entry, gone[7];
+
+	for (size_t i = 0; i < 200; i++) {
+		entry = random_entry(4 * i, 4 * i + 1);
+		splice(i, 0, &entry, 1);
+	}
+	for (size_t i = 40; i < 120; i++) {
+		memcpy(gone, &model[i], sizeof gone);
+		for (size_t k = 0; k < 4; k++)
+			splice(i + 3, 1, NULL, 0);
+		entry = random_entry(4 * i + 18, 4 * i + 25);
+		splice(i + 3, 0, &entry, 1);
+		for (size_t k = 0; k < 2; k++)
+			splice(i, 1, NULL, 0);
+		compare_near(4 * i + 18);
+		check();
+		splice(i + 1, 1, NULL, 0);
+		splice(i, 1, NULL, 0);
+		for (size_t k = 0; k < 7; k++)
+			splice(i + k, 0, &gone[k], 1);
+	}
+}
+END_TEST
+
 /* Blocks at the very ends of the address space. */
 START_TEST(ends_of_the_space)
 {
@@ -561,6 +607,7 @@ Suite *suite_tree(void)
 	tcase_add_checked_fixture(searches, setup, teardown);
 	tcase_add_test(searches, searching);
 	tcase_add_test(searches, alignment_notes);
+	tcase_add_test(searches, begun_below_the_bound);
 	tcase_add_test(searches, ends_of_the_space);
 	suite_add_tcase(suite, searches);
 	return suite;
