@@ -94,8 +94,9 @@ static void check_rooms(struct walk *w, const struct vmset__inner *inner,
 		if (rooms->use != al->use || !(rooms->valid >> i & 1))
 			continue;
 		expect(w, inner->room[r][i] ==
-				  slow_room(al, inner->child[i].node,
-					    level - 1, &edge),
+				  vmset__in_grains(al, slow_room(al,
+					  inner->child[i].node, level - 1,
+					  &edge)),
 		       "summary: room");
 	}
 }

@@ -62,38 +62,43 @@ bool vmset__fit_in(const struct vmset__fit *fit, struct vmset_range gap,
 
 /* ---- rooms ---- */
 
-static uintptr_t room_in(const struct vmset__alignment *al, uintptr_t start,
-			 uintptr_t end)
+static uint32_t room_in(const struct vmset__alignment *al, uintptr_t start,
+			uintptr_t end)
 {
 	uintptr_t block;
 
 	if (!lowest_place(al->align, al->lead,
 			  (struct vmset_range){ start, end }, &block))
 		return 0;
-	return end - block;
+	return vmset__in_grains(al, end - block);
 }
 
-static uintptr_t leaf_room(const struct vmset__leaf *leaf,
-			   const struct vmset__alignment *al)
+static uint32_t larger(uint32_t a, uint32_t b)
 {
-	uintptr_t room = 0;
+	return a > b ? a : b;
+}
+
+static uint32_t leaf_room(const struct vmset__leaf *leaf,
+			  const struct vmset__alignment *al)
+{
+	uint32_t room = 0;
 
 	for (unsigned i = 1; i < leaf->node.count; i++)
-		room = vmset__max(room, room_in(al, entry_at(leaf, i - 1).end,
-						entry_at(leaf, i).start));
+		room = larger(room, room_in(al, entry_at(leaf, i - 1).end,
+					    entry_at(leaf, i).start));
 	return room;
 }
 
 /* The room of child i of a node at level, for the alignment at place r. */
-static uintptr_t child_room(const struct vmset__tree *tree, unsigned r,
-			    struct vmset__inner *inner, unsigned level,
-			    unsigned i)
+static uint32_t child_room(const struct vmset__tree *tree, unsigned r,
+			   struct vmset__inner *inner, unsigned level,
+			   unsigned i)
 {
 	const struct vmset__alignment *al = &tree->alignment[r];
 	struct vmset__rooms *rooms = &inner->rooms[r];
 	uint32_t bit = UINT32_C(1) << i;
 	struct vmset__inner *child;
-	uintptr_t room = 0;
+	uint32_t room = 0;
 
 	if (rooms->use != al->use) {
 		rooms->use = al->use;
@@ -106,10 +111,10 @@ static uintptr_t child_room(const struct vmset__tree *tree, unsigned r,
 	} else {
 		child = vmset__inner(inner->child[i].node);
 		for (unsigned k = 0; k < child->node.count; k++) {
-			room = vmset__max(room, child_room(tree, r, child,
-							   level - 1, k));
+			room = larger(room, child_room(tree, r, child,
+						       level - 1, k));
 			if (k)
-				room = vmset__max(room, room_in(al,
+				room = larger(room, room_in(al,
 						child->sum[k - 1].last,
 						child->sum[k].first));
 		}
@@ -135,7 +140,10 @@ static unsigned alignment_place(struct vmset__tree *tree,
 	r = tree->next_alignment;
 	tree->next_alignment = (r + 1) % VMSET_TREE_ALIGNMENTS;
 	al = &tree->alignment[r];
-	*al = (struct vmset__alignment){ fit->align, lead, al->use + 1 };
+	*al = (struct vmset__alignment){
+		.align = fit->align, .lead = lead, .use = al->use + 1,
+		.shift = (uint32_t)__builtin_ctzl(fit->grain),
+	};
 	return r;
 }
 
@@ -207,9 +215,13 @@ static inline bool worth_a_visit(const struct search *s,
 				 unsigned i)
 {
 	const size_t size = s->fit->size;
+	uint32_t room;
 
-	return inner->sum[i].gap - size >= s->slack ||
-	       child_room(s->tree, s->place, inner, level, i) >= size;
+	if (inner->sum[i].gap - size >= s->slack)
+		return true;
+	room = child_room(s->tree, s->place, inner, level, i);
+	return room == VMSET__MOST_ROOM ||
+	       (uintptr_t)room << s->tree->alignment[s->place].shift >= size;
 }
 
 /* The way goes through child i, or the gap lies beside entry i. */

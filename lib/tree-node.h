@@ -69,8 +69,11 @@ struct vmset__leaf {
 /*
  * For each child the largest block that its gaps could take at one alignment,
  * filled in when a search asks for it.  rooms[r] is for tree->alignment[r].  A
- * child whose room is known knows those of all its children.
+ * child whose room is known knows those of all its children.  It is counted in
+ * grains, up to VMSET__MOST_ROOM, which stands for all that is as large or larger.
  */
+#define VMSET__MOST_ROOM UINT32_MAX
+
 struct vmset__rooms {
 	uint32_t use;                   /* for this use of the alignment */
 	uint32_t valid;                 /* bit i: room[r][i] is right */
@@ -88,8 +91,14 @@ struct vmset__inner {
 	struct vmset__child child[INNER_SLOTS];
 	struct vmset__rooms rooms[VMSET_TREE_ALIGNMENTS];
 	struct vmset__summary sum[INNER_SLOTS];         /* of child i */
-	uintptr_t room[VMSET_TREE_ALIGNMENTS][INNER_SLOTS];
+	uint32_t room[VMSET_TREE_ALIGNMENTS][INNER_SLOTS];
 };
+
+static inline uint32_t vmset__in_grains(const struct vmset__alignment *al,
+					uintptr_t room)
+{
+	return (uint32_t)vmset__min(room >> al->shift, VMSET__MOST_ROOM);
+}
 
 /* A root word: nodes are aligned to more than there are levels. */
 #define LEVEL_MASK ((uintptr_t)63)
