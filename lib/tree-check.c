@@ -140,6 +140,10 @@ static void check_node(struct walk *w, uintptr_t node, unsigned level,
 				  slow_room(&bytes, child->node, level - 1,
 					    &edge),
 		       "summary: gap");
+		expect(w, inner->width[i] == vmset__width(vmset__max(
+			inner->sum[i].gap,
+			i ? inner->sum[i].first - inner->sum[i - 1].last :
+			    0)), "summary: width");
 		check_rooms(w, inner, level, i);
 		low = bound;
 	}

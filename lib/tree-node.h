@@ -88,6 +88,8 @@ struct vmset__inner {
 	struct vmset__node node;
 	uintptr_t base;
 	_Alignas(16) uint16_t key[INNER_KEYS];  /* from the last child on: KEY_MAX */
+	/* Of the largest gap that is in child i or between it and child i - 1. */
+	_Alignas(16) uint8_t width[VMSET__WIDTHS];
 	struct vmset__child child[INNER_SLOTS];
 	struct vmset__rooms rooms[VMSET_TREE_ALIGNMENTS];
 	struct vmset__summary sum[INNER_SLOTS];         /* of child i */
@@ -98,6 +100,17 @@ static inline uint32_t vmset__in_grains(const struct vmset__alignment *al,
 					uintptr_t room)
 {
 	return (uint32_t)vmset__min(room >> al->shift, VMSET__MOST_ROOM);
+}
+
+/* The sum of child i, or of that before it, has changed. */
+static inline void vmset__measure(struct vmset__inner *inner, unsigned i)
+{
+	const struct vmset__summary *child = &inner->sum[i];
+	uintptr_t gap = child->gap;
+
+	if (i)
+		gap = vmset__max(gap, child->first - child[-1].last);
+	inner->width[i] = vmset__width(gap);
 }
 
 /* A root word: nodes are aligned to more than there are levels. */
