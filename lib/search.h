@@ -97,4 +97,37 @@ static inline unsigned vmset__keys_below(const uint16_t *keys, unsigned slots,
 	return vmset__keys_below_plain(keys, slots, key);
 }
 
+/*
+ * A byte for a size, so that of two sizes the larger one's is not less: where the
+ * highest bit is, and the two below it.
+ */
+static inline uint8_t vmset__width(uintptr_t size)
+{
+	unsigned shift = (unsigned)__builtin_clzll(size | 1);
+
+	return (uint8_t)((63 - shift) << 2 | ((size << shift) >> 61 & 3));
+}
+
+#define VMSET__WIDTHS 32
+
+/* Bit i: width i is not less than this one. */
+static inline uint32_t vmset__as_wide(const uint8_t *widths, uint8_t width)
+{
+#if VMSET__SEARCH_SSE2
+	const __m128i *w = (const __m128i *)(const void *)widths;
+	const __m128i wanted = _mm_set1_epi8((char)width);
+
+	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(
+			_mm_max_epu8(w[0], wanted), w[0])) |
+	       (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(
+			_mm_max_epu8(w[1], wanted), w[1])) << 16;
+#else
+	uint32_t mask = 0;
+
+	for (unsigned i = 0; i < VMSET__WIDTHS; i++)
+		mask |= (uint32_t)(widths[i] >= width) << i;
+	return mask;
+#endif
+}
+
 #endif /* VMSET_SEARCH_H */

@@ -173,6 +173,9 @@ static void update_summaries(const struct vmset__cursor *path, unsigned level,
 			return;
 		part = gap_around(inner, step->at);
 		inner->sum[step->at] = sum;
+		vmset__measure(inner, step->at);
+		if (step->at + 1 < inner->node.count)
+			vmset__measure(inner, step->at + 1);
 		if (level == path->level)
 			return;
 		sum = summarise_again(inner, step->at,
@@ -408,6 +411,8 @@ static void finish_inner(struct vmset__inner *inner, unsigned count)
 	pad_keys(inner->key, last, INNER_KEYS);
 	for (unsigned r = 0; r < VMSET_TREE_ALIGNMENTS; r++)
 		inner->rooms[r].valid = 0;
+	for (unsigned i = 0; i < count; i++)
+		vmset__measure(inner, i);
 	vmset__store(&inner->base, scale.base);
 	vmset__store(&inner->node.shift, scale.shift);
 	vmset__store(&inner->node.count, count);

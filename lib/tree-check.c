@@ -107,8 +107,9 @@ static void check_rooms(struct walk *w, const struct vmset__inner *inner,
 		if (rooms->use != al->use || !(rooms->valid >> i & 1))
 			continue;
 		expect(w, inner->room[r][i] ==
-				  slow_room(al, inner->child[i].node,
-					    level - 1, &edge),
+				  vmset__in_grains(al, slow_room(al,
+					  inner->child[i].node, level - 1,
+					  &edge)),
 		       "summary: room");
 	}
 }
@@ -152,6 +153,10 @@ static void check_node(struct walk *w, uintptr_t node, unsigned level,
 				  slow_room(&bytes, child->node, level - 1,
 					    &edge),
 		       "summary: gap");
+		expect(w, inner->width[i] == vmset__width(vmset__max(
+			inner->sum[i].gap,
+			i ? inner->sum[i].first - inner->sum[i - 1].last :
+			    0)), "summary: width");
 		check_rooms(w, inner, level, i);
 		low = bound;
 	}

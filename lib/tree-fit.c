@@ -62,38 +62,43 @@ bool vmset__fit_in(const struct vmset__fit *fit, struct vmset_range gap,
 
 /* ---- rooms ---- */
 
-static uintptr_t room_in(const struct vmset__alignment *al, uintptr_t start,
-			 uintptr_t end)
+static uint32_t room_in(const struct vmset__alignment *al, uintptr_t start,
+			uintptr_t end)
 {
 	uintptr_t block;
 
 	if (!lowest_place(al->align, al->lead,
 			  (struct vmset_range){ start, end }, &block))
 		return 0;
-	return end - block;
+	return vmset__in_grains(al, end - block);
 }
 
-static uintptr_t leaf_room(const struct vmset__leaf *leaf,
-			   const struct vmset__alignment *al)
+static uint32_t larger(uint32_t a, uint32_t b)
 {
-	uintptr_t room = 0;
+	return a > b ? a : b;
+}
+
+static uint32_t leaf_room(const struct vmset__leaf *leaf,
+			  const struct vmset__alignment *al)
+{
+	uint32_t room = 0;
 
 	for (unsigned i = 1; i < leaf->node.count; i++)
-		room = vmset__max(room, room_in(al, entry_at(leaf, i - 1).end,
-						entry_at(leaf, i).start));
+		room = larger(room, room_in(al, entry_at(leaf, i - 1).end,
+					    entry_at(leaf, i).start));
 	return room;
 }
 
 /* The room of child i of a node at level, for the alignment at place r. */
-static uintptr_t child_room(const struct vmset__tree *tree, unsigned r,
-			    struct vmset__inner *inner, unsigned level,
-			    unsigned i)
+static uint32_t child_room(const struct vmset__tree *tree, unsigned r,
+			   struct vmset__inner *inner, unsigned level,
+			   unsigned i)
 {
 	const struct vmset__alignment *al = &tree->alignment[r];
 	struct vmset__rooms *rooms = &inner->rooms[r];
 	uint32_t bit = UINT32_C(1) << i;
 	struct vmset__inner *child;
-	uintptr_t room = 0;
+	uint32_t room = 0;
 
 	if (rooms->use != al->use) {
 		rooms->use = al->use;
@@ -106,10 +111,10 @@ static uintptr_t child_room(const struct vmset__tree *tree, unsigned r,
 	} else {
 		child = vmset__inner(inner->child[i].node);
 		for (unsigned k = 0; k < child->node.count; k++) {
-			room = vmset__max(room, child_room(tree, r, child,
-							   level - 1, k));
+			room = larger(room, child_room(tree, r, child,
+						       level - 1, k));
 			if (k)
-				room = vmset__max(room, room_in(al,
+				room = larger(room, room_in(al,
 						child->sum[k - 1].last,
 						child->sum[k].first));
 		}
@@ -135,7 +140,10 @@ static unsigned alignment_place(struct vmset__tree *tree,
 	r = tree->next_alignment;
 	tree->next_alignment = (r + 1) % VMSET_TREE_ALIGNMENTS;
 	al = &tree->alignment[r];
-	*al = (struct vmset__alignment){ fit->align, lead, al->use + 1 };
+	*al = (struct vmset__alignment){
+		.align = fit->align, .lead = lead, .use = al->use + 1,
+		.shift = (uint32_t)__builtin_ctzl(fit->grain),
+	};
 	return r;
 }
 
@@ -146,6 +154,7 @@ struct search {
 	const struct vmset__fit *fit;
 	enum vmset__direction direction;
 	unsigned place;                 /* of the alignment */
+	uint8_t width;                  /* of the size */
 	/* A gap larger than the size by so much is good at any alignment. */
 	size_t slack;
 	uintptr_t edge;                 /* where all on this side of it is seen */
@@ -207,9 +216,13 @@ static inline bool worth_a_visit(const struct search *s,
 				 unsigned i)
 {
 	const size_t size = s->fit->size;
+	uint32_t room;
 
-	return inner->sum[i].gap - size >= s->slack ||
-	       child_room(s->tree, s->place, inner, level, i) >= size;
+	if (inner->sum[i].gap - size >= s->slack)
+		return true;
+	room = child_room(s->tree, s->place, inner, level, i);
+	return room == VMSET__MOST_ROOM ||
+	       (uintptr_t)room << s->tree->alignment[s->place].shift >= size;
 }
 
 /* The way goes through child i, or the gap lies beside entry i. */
@@ -263,32 +276,55 @@ static bool whole_child_up(struct search *s, struct vmset__inner *inner,
 static bool whole_child_down(struct search *s, struct vmset__inner *inner,
 			     unsigned level, unsigned i);
 
-/* The same with the children of a node: two comparisons. */
-SPECIALIZED bool search_inner(struct search *s, struct vmset__inner *inner,
-			      unsigned level, unsigned i, uintptr_t edge,
-			      const bool up)
+/* The gap below child i. */
+SPECIALIZED bool search_below(struct search *s, const struct vmset__inner *inner,
+			      unsigned i, const bool up)
 {
-	const unsigned stop = up ? inner->node.count : -1u;
-	const size_t size = s->fit->size;
+	uintptr_t start = i ? inner->sum[i - 1].last : 0;
+	uintptr_t end = inner->sum[i].first;
 
-	for (; i != stop; i += up ? 1 : -1u) {
-		struct vmset_range next = span_at(inner, i);
-		uintptr_t near = near_end(next, up);
+	return i && end - start >= s->fit->size &&
+	       gap_fits(s, up ? start : end, up ? end : start);
+}
 
-		if (distance(edge, near, up) >= size &&
-		    gap_fits(s, edge, near))
+SPECIALIZED bool search_child(struct search *s, struct vmset__inner *inner,
+			      unsigned level, unsigned i, const bool up)
+{
+	return inner->sum[i].gap >= s->fit->size &&
+	       (up ? whole_child_up(s, inner, level, i) :
+		     whole_child_down(s, inner, level, i));
+}
+
+/*
+ * Go through those children of a node that are in the set, each with the gap below
+ * it, if their widths say that a gap may be large enough.
+ */
+SPECIALIZED bool search_inner(struct search *s, struct vmset__inner *inner,
+			      unsigned level, uint32_t set, const bool up)
+{
+	set &= vmset__as_wide(inner->width, s->width);
+	while (set) {
+		unsigned i = (unsigned)(up ? __builtin_ctz(set) :
+					     31 - __builtin_clz(set));
+
+		set &= ~(UINT32_C(1) << i);
+		if (up && search_below(s, inner, i, up))
 			return true;
-		edge = far_end(next, up);
-		if (inner->sum[i].gap < size)
-			continue;
-		if (is_beyond(s, near, up))
+		if (is_beyond(s, near_end(span_at(inner, i), up), up))
 			break;
-		if (up ? whole_child_up(s, inner, level, i) :
-			 whole_child_down(s, inner, level, i))
+		if (search_child(s, inner, level, i, up))
+			return true;
+		if (!up && search_below(s, inner, i, up))
 			return true;
 	}
-	s->edge = edge;
 	return false;
+}
+
+/* The children of a node, but for those below i. */
+static inline uint32_t from_child(const struct vmset__inner *inner, unsigned i)
+{
+	return (uint32_t)((UINT64_C(1) << inner->node.count) -
+			  (UINT64_C(1) << i));
 }
 
 /* Go through child i, all of which is on the way. */
@@ -305,8 +341,8 @@ SPECIALIZED bool whole_child(struct search *s, struct vmset__inner *inner,
 	if (level == 1)
 		return search_leaf(s, vmset__leaf(node), up ? 0 : last, edge,
 				   up);
-	return search_inner(s, vmset__inner(node), level - 1, up ? 0 : last,
-			    edge, up);
+	return search_inner(s, vmset__inner(node), level - 1,
+			    from_child(vmset__inner(node), 0), up);
 }
 
 static bool whole_child_up(struct search *s, struct vmset__inner *inner,
@@ -351,6 +387,7 @@ SPECIALIZED bool begin(struct search *s, uintptr_t node, unsigned level,
 	struct vmset__inner *inner = vmset__inner(node);
 	struct vmset_range next;
 	uintptr_t near;
+	uint32_t set;
 	unsigned i;
 
 	if (!level)
@@ -372,8 +409,15 @@ SPECIALIZED bool begin(struct search *s, uintptr_t node, unsigned level,
 			 begin_down(s, inner->child[i].node, level - 1, edge))
 			return true;
 	}
-	return search_inner(s, inner, level, up ? i + 1 : i - 1,
-			    farther(edge, far_end(next, up), up), up);
+	if (!up && search_below(s, inner, i, up))
+		return true;
+	set = from_child(inner, up ? i + 1 : 0) ^
+	      (up ? 0 : from_child(inner, i));
+	if (search_inner(s, inner, level, set, up))
+		return true;
+	i = up ? inner->node.count - 1u : 0;
+	s->edge = farther(beginning(s, up), far_end(span_at(inner, i), up), up);
+	return false;
 }
 
 static bool begin_up(struct search *s, uintptr_t node, unsigned level,
@@ -396,6 +440,7 @@ bool vmset__tree_find_gap(struct vmset__tree *tree,
 	bool up = direction == VMSET__UP;
 	struct search s = {
 		.tree = tree, .fit = fit, .direction = direction, .gap = gap,
+		.width = vmset__width(fit->size),
 	};
 
 	if (vmset__range_is_empty(fit->window))

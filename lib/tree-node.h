@@ -90,8 +90,11 @@ struct vmset__leaf {
 /*
  * For each child the largest block that its gaps could take at one alignment,
  * filled in when a search asks for it.  rooms[r] is for tree->alignment[r].  A
- * child whose room is known knows those of all its children.
+ * child whose room is known knows those of all its children.  It is counted in
+ * grains, up to VMSET__MOST_ROOM, which stands for all that is as large or larger.
  */
+#define VMSET__MOST_ROOM UINT32_MAX
+
 struct vmset__rooms {
 	uint32_t use;                   /* for this use of the alignment */
 	uint32_t valid;                 /* bit i: room[r][i] is right */
@@ -106,11 +109,30 @@ struct vmset__inner {
 	struct vmset__node node;
 	uintptr_t base;
 	_Alignas(16) uint16_t key[INNER_KEYS];  /* from the last child on: KEY_MAX */
+	/* Of the largest gap that is in child i or between it and child i - 1. */
+	_Alignas(16) uint8_t width[VMSET__WIDTHS];
 	struct vmset__child child[INNER_SLOTS];
 	struct vmset__rooms rooms[VMSET_TREE_ALIGNMENTS];
 	struct vmset__summary sum[INNER_SLOTS];         /* of child i */
-	uintptr_t room[VMSET_TREE_ALIGNMENTS][INNER_SLOTS];
+	uint32_t room[VMSET_TREE_ALIGNMENTS][INNER_SLOTS];
 };
+
+static inline uint32_t vmset__in_grains(const struct vmset__alignment *al,
+					uintptr_t room)
+{
+	return (uint32_t)vmset__min(room >> al->shift, VMSET__MOST_ROOM);
+}
+
+/* The sum of child i, or of that before it, has changed. */
+static inline void vmset__measure(struct vmset__inner *inner, unsigned i)
+{
+	const struct vmset__summary *child = &inner->sum[i];
+	uintptr_t gap = child->gap;
+
+	if (i)
+		gap = vmset__max(gap, child->first - child[-1].last);
+	inner->width[i] = vmset__width(gap);
+}
 
 /* A root word: nodes are aligned to more than there are levels. */
 #define LEVEL_MASK ((uintptr_t)63)

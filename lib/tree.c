@@ -18,9 +18,15 @@
 #include "range.h"
 #include "tree-node.h"
 
+/*
+ * An odd number of cache lines: with an even one the heads of all nodes would share
+ * a part of the cache, and push each other out of it.
+ */
+#define ODD_LINES(size) (((size) + 63) / 64 * 64 | 64)
+
 const size_t vmset__tree_node_size[VMSET__CLASSES] = {
-	[VMSET__LEAF] = sizeof(struct vmset__leaf),
-	[VMSET__INNER] = sizeof(struct vmset__inner),
+	[VMSET__LEAF] = ODD_LINES(sizeof(struct vmset__leaf)),
+	[VMSET__INNER] = ODD_LINES(sizeof(struct vmset__inner)),
 };
 
 /* ---- readers ---- */

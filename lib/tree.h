@@ -19,10 +19,8 @@
 #include "vmset.h"
 
 /*
- * Entries in a leaf and children of an inner node: from 4 to 32.  With these a
- * node takes an odd number of cache lines.  With an even one the heads of all
- * nodes would share a part of the cache, and push each other out of it.  Tiny
- * nodes make deep trees in small tests.
+ * Entries in a leaf and children of an inner node: from 4 to 32.  Tiny nodes make
+ * deep trees in small tests.
  */
 #ifndef VMSET_LEAF_SLOTS
 #define VMSET_LEAF_SLOTS 32
@@ -40,6 +38,7 @@
 struct vmset__alignment {
 	size_t align, lead;
 	uint32_t use;           /* counts the alignments that had this place */
+	uint32_t shift;         /* of the grain */
 };
 
 struct vmset__tree {

@@ -511,6 +511,33 @@ START_TEST(alignment_notes)
 }
 END_TEST
 
+/* Rooms for more grains than a note counts: all that is larger is tried. */
+START_TEST(large_rooms)
+{
+	const uintptr_t part = (uintptr_t)1 << 33;
+	struct vmset__fit fit = {
+		.window = { 0, 4 * part }, .size = part + 180,
+		.align = 2 * part, .grain = 1,
+	};
+	struct vmset_area entry;
+	struct vmset_range gap;
+
+	for (size_t i = 0; i < 100; i++) {
+		uintptr_t start = 2 * i + (i < 90 ? 0 : 3 * part);
+
+		entry = random_entry(start, start + 1);
+		splice(i, 0, &entry, 1);
+	}
+	for (int way = VMSET__UP; way <= VMSET__DOWN; way++) {
+		assert_that(vmset__tree_find_gap(&tree, &fit, way, &gap));
+		assert_eq(gap.start, model[89].end);
+		fit.size++;
+		assert_that(!vmset__tree_find_gap(&tree, &fit, way, &gap));
+		fit.size--;
+	}
+}
+END_TEST
+
 /* Every search for small blocks from an end of the window near an address. */
 static void compare_near(uintptr_t addr)
 {
@@ -608,6 +635,7 @@ Suite *suite_tree(void)
 	tcase_add_test(searches, searching);
 	tcase_add_test(searches, alignment_notes);
 	tcase_add_test(searches, begun_below_the_bound);
+	tcase_add_test(searches, large_rooms);
 	tcase_add_test(searches, ends_of_the_space);
 	suite_add_tcase(suite, searches);
 	return suite;
