@@ -31,10 +31,10 @@
 #define FULL(slots) ((slots) / 4 * 3)
 
 /*
- * Room that is left in nodes that share what was too much for one: less, and they
- * overflow again at once; more, and they take more memory.
+ * Room that is left in inner nodes that share what was too much for one: else they
+ * overflow again at once.  Leaves do overflow: there are so many that room in them
+ * would cost a byte or two for each area.
  */
-#define LEAF_SPARE  (LEAF_SLOTS / 32)
 #define INNER_SPARE (INNER_SLOTS / 8)
 
 static unsigned slots_at(unsigned level)
@@ -464,17 +464,14 @@ static unsigned share(const struct job *job, size_t m, size_t i)
 	return (unsigned)(job->total / m + (i < job->total % m));
 }
 
-/*
- * How many new nodes.  Where one does not do, each gets some room, so that they do
- * not overflow at once; but not where entries seem to come in order.
- */
+/* How many new nodes. */
 static size_t nodes_for(const struct job *job)
 {
-	size_t slots = slots_at(job->level), most = slots;
+	size_t slots = slots_at(job->level);
 
-	if (job->total > slots && !job->at_start && !job->at_end)
-		most -= job->level ? INNER_SPARE : LEAF_SPARE;
-	return (job->total + most - 1) / most;
+	if (job->level && job->total > slots && !job->at_start && !job->at_end)
+		slots -= INNER_SPARE;
+	return (job->total + slots - 1) / slots;
 }
 
 static bool pack(struct job *job)
