@@ -101,7 +101,7 @@ static inline unsigned vmset__keys_below(const uint16_t *keys, unsigned slots,
  * A byte for a size, so that of two sizes the larger one's is not less: where the
  * highest bit is, and the two below it.
  */
-static inline uint8_t vmset__width(uintptr_t size)
+static inline uint8_t vmset__width(uint64_t size)
 {
 	unsigned shift = (unsigned)__builtin_clzll(size | 1);
 

@@ -223,6 +223,11 @@ static void wrong_gap(const struct place *p)
 	p->inner->sum[0].gap++;
 }
 
+static void wrong_width(const struct place *p)
+{
+	p->inner->width[0]++;
+}
+
 static void wrong_room(const struct place *p)
 {
 	unsigned int wrong = 0;
@@ -317,6 +322,7 @@ static const struct {
 	{ MIDDLE, wrong_first, "summary: first" },
 	{ MIDDLE, wrong_last, "summary: last" },
 	{ MIDDLE, wrong_gap, "summary: gap" },
+	{ MIDDLE, wrong_width, "summary: width" },
 	{ MIDDLE, wrong_room, "summary: room" },
 	{ MIDDLE, publishing, "a publication did not end" },
 	{ MIDDLE, wrong_list, "slab: length of a list" },

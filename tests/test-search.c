@@ -95,6 +95,45 @@ START_TEST(random_keys)
 }
 END_TEST
 
+/* Sizes that are as large as another have widths that are as large as its. */
+START_TEST(widths_grow_with_sizes)
+{
+	struct rng rng = { 3 };
+
+	for (unsigned round = 0; round < 10000; round++) {
+		uint64_t one = rng_next(&rng) >> rng_below(&rng, 64);
+		uint64_t other = rng_next(&rng) >> rng_below(&rng, 64);
+
+		assert_that(vmset__width(one) == vmset__width(other) ||
+			    (one < other) ==
+				    (vmset__width(one) < vmset__width(other)));
+	}
+	for (unsigned bit = 0; bit < 63; bit++)
+		assert_that(vmset__width(UINT64_C(1) << bit) <
+			    vmset__width(UINT64_C(2) << bit));
+	assert_that(vmset__width(0) <= vmset__width(1));
+}
+END_TEST
+
+START_TEST(widths_are_compared_each)
+{
+	_Alignas(16) uint8_t widths[VMSET__WIDTHS];
+	struct rng rng = { 4 };
+
+	for (unsigned round = 0; round < 1000; round++) {
+		uint8_t wanted = (uint8_t)rng_below(&rng, 256);
+		uint32_t as_wide;
+
+		for (unsigned i = 0; i < VMSET__WIDTHS; i++)
+			widths[i] = rng_below(&rng, 3) ?
+				(uint8_t)rng_below(&rng, 256) : wanted;
+		as_wide = vmset__as_wide(widths, wanted);
+		for (unsigned i = 0; i < VMSET__WIDTHS; i++)
+			assert_eq(as_wide >> i & 1, widths[i] >= wanted);
+	}
+}
+END_TEST
+
 /* What a late reader finds where a node has given its page back. */
 START_TEST(zeroes_lead_nowhere_else)
 {
@@ -231,6 +270,8 @@ Suite *suite_search(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, every_count, 0, KEYS + 1);
 	tcase_add_test(tcase, random_keys);
+	tcase_add_test(tcase, widths_grow_with_sizes);
+	tcase_add_test(tcase, widths_are_compared_each);
 	tcase_add_test(tcase, zeroes_lead_nowhere_else);
 	tcase_add_test(tcase, all_ways_find_the_same);
 	tcase_add_test(tcase, is_chosen_by_name);
