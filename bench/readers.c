@@ -228,10 +228,10 @@ static bool bare_find(uintptr_t addr, struct vmset_area *area)
 		node = inner->child[vmset__route(inner, addr)].node;
 	}
 	leaf = vmset__leaf(node);
-	i = vmset__ends_by(leaf, leaf->node.count, addr);
+	i = vmset__ends_by(leaf, addr);
 	if (i == leaf->node.count)
 		return false;
-	vmset__read_entry(leaf, i, &found);
+	vmset__read_entry(leaf, vmset__slot_of(leaf, i), &found);
 	if (found.start > addr || vmset__is_hidden(&found))
 		return false;
 	*area = found;
