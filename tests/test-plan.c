@@ -148,6 +148,29 @@ START_TEST(kernel_areas_join)
 }
 END_TEST
 
+/* A neighbour that differs in no more than what a fork does is one with it. */
+START_TEST(kernel_areas_split)
+{
+	const struct vmset_backend *kernel = &vmset__kernel_backend;
+	const struct vmset__step step = {
+		.range = { 10, 20 }, .backend = kernel, .flags = 1,
+		.from = &old[1], .to = &old[2],
+	};
+
+	add(0, 10, 1, kernel);
+	add(10, 20, 3, kernel);
+	add(20, 30, 1, kernel);
+	assert_that(!vmset__step_splits(&plan, &step));
+	old[0].flags = 3 | VMSET_DONTFORK;
+	assert_that(vmset__step_splits(&plan, &step));
+	old[0].flags = 1;
+	old[2].flags = 3 | VMSET_WIPEONFORK;
+	assert_that(vmset__step_splits(&plan, &step));
+	old[2].backend = old[1].backend = &able;
+	assert_that(!vmset__step_splits(&plan, &step));
+}
+END_TEST
+
 static int put(const struct vmset_area *its, bool replace)
 {
 	return vmset__plan_map(&plan, its, vmset__entry_range(its), replace);
@@ -545,6 +568,7 @@ Suite *suite_plan(void)
 	tcase_add_test(tcase, protect_piece_by_piece);
 	tcase_add_test(tcase, protect_refuses);
 	tcase_add_test(tcase, kernel_areas_join);
+	tcase_add_test(tcase, kernel_areas_split);
 	tcase_add_test(tcase, unchanged_stays_whole);
 	tcase_add_test(tcase, guards);
 	tcase_add_test(tcase, lost);
