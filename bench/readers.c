@@ -231,7 +231,7 @@ static bool bare_find(uintptr_t addr, struct vmset_area *area)
 	i = vmset__ends_by(leaf, addr);
 	if (i == leaf->node.count)
 		return false;
-	vmset__read_entry(leaf, vmset__slot_of(leaf, i), &found);
+	vmset__read_entry(&set->tree, leaf, vmset__slot_of(leaf, i), &found);
 	if (found.start > addr || vmset__is_hidden(&found))
 		return false;
 	*area = found;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * The slab: chunks from mmap, carved into nodes of two classes, the three lists
+ * The slab: chunks from mmap, carved into nodes of a class, the three lists
  * through which a dropped node comes back into use, and chunks that give their
  * pages back.
  */
@@ -13,7 +13,7 @@
 
 /* Tiny nodes in small tests make do with less. */
 #ifndef VMSET_CHUNK_MIN
-#define VMSET_CHUNK_MIN (16 << 10)
+#define VMSET_CHUNK_MIN (8 << 10)
 #endif
 
 #define NODE_ALIGN ((size_t)64)         /* a cache line */
@@ -167,14 +167,15 @@ static void carve_from(struct vmset__pool *pool, struct vmset__chunk *chunk)
 	pool->bump_end = (char *)chunk + chunk->size;
 }
 
-/* Map a chunk for more nodes; a larger one where the pool has many already. */
+/* Map a chunk for more nodes: a small one first, larger ones as they get many. */
 static bool grow(struct vmset__slab *slab, struct vmset__pool *pool)
 {
+	size_t least = pool->chunks ? 2 * CHUNK_MIN : CHUNK_MIN;
 	size_t size = pool->total * pool->node_size / 16;
 	struct vmset__chunk *chunk;
 
-	if (size < CHUNK_MIN)
-		size = CHUNK_MIN;
+	if (size < least)
+		size = least;
 	if (size > CHUNK_MAX / 8)
 		size = CHUNK_MAX;
 	size = round_up(size, page_size());

@@ -37,7 +37,12 @@ struct vmset__node {
 	uint16_t lines;                 /* the slab's: from its chunk's head */
 };
 
-enum vmset__class { VMSET__LEAF, VMSET__INNER, VMSET__CLASSES };
+enum vmset__class {
+	VMSET__LEAF,
+	VMSET__WIDE_LEAF,
+	VMSET__INNER,
+	VMSET__CLASSES
+};
 
 struct vmset__list {
 	struct vmset__node *head, *tail;

@@ -31,11 +31,10 @@
 #define FULL(slots) ((slots) / 4 * 3)
 
 /*
- * Room that is left in inner nodes that share what was too much for one: else they
- * overflow again at once.  Leaves do overflow: there are so many that room in them
- * would cost a byte or two for each area.
+ * Room that is left in nodes that share what was too much for one: else they
+ * overflow again at once.  Wide leaves do: room in them would take too much memory.
  */
-#define INNER_SPARE (INNER_SLOTS / 8)
+#define SPARE(slots) ((slots) / 8)
 
 static unsigned slots_at(unsigned level)
 {
@@ -226,38 +225,92 @@ static void mark(struct vmset__leaf *leaf, unsigned slot, bool hidden)
 	vmset__store(&leaf->hidden, others | (uint32_t)hidden << slot);
 }
 
+/* The entry is plain, or the leaf wide. */
 static void store_entry(struct vmset__leaf *to, unsigned slot,
 			const struct vmset_area *entry)
 {
+	enum vmset__kind kind = vmset__kind(entry);
+	uint32_t flags = entry->flags;
+
 	vmset__store(&to->range[slot].start, entry->start);
 	vmset__store(&to->range[slot].end, entry->end);
-	vmset__store(&to->flags[slot], entry->flags);
-	vmset__store(&to->more[slot].offset, entry->offset);
-	vmset__store(&to->more[slot].backend, entry->backend);
-	vmset__store(&to->more[slot].data, entry->data);
-	mark(to, slot, vmset__is_hidden(entry));
+	if (to->wide) {
+		vmset__store(&to->more[slot].offset, entry->offset);
+		vmset__store(&to->more[slot].backend, entry->backend);
+		vmset__store(&to->more[slot].data, entry->data);
+	} else if (kind != VMSET__AREA) {
+		flags = kind;
+	}
+	vmset__store(&to->flags[slot], flags);
+	mark(to, slot, kind != VMSET__AREA);
 }
 
 /* To a leaf that nobody sees yet, so plain stores will do; but see shared.h. */
-static inline void copy_entry(struct vmset__leaf *to, unsigned slot,
+static inline void copy_entry(const struct vmset__tree *tree,
+			      struct vmset__leaf *to, unsigned slot,
 			      const struct vmset__leaf *leaf, unsigned from)
 {
-#if VMSET_SHARED_WATCHED
 	struct vmset_area entry;
 
-	vmset__read_entry(leaf, from, &entry);
-	store_entry(to, slot, &entry);
-#else
+	if (VMSET_SHARED_WATCHED || to->wide != leaf->wide) {
+		vmset__read_entry(tree, leaf, from, &entry);
+		store_entry(to, slot, &entry);
+		return;
+	}
 	to->range[slot] = leaf->range[from];
 	to->flags[slot] = leaf->flags[from];
-	to->more[slot] = leaf->more[from];
+	if (leaf->wide)
+		to->more[slot] = leaf->more[from];
 	if (leaf->hidden)
 		mark(to, slot, leaf->hidden >> from & 1);
-#endif
+}
+
+/* Entry i of a part. */
+static struct vmset_area entry_of(const struct vmset__tree *tree,
+				  const struct part *part, size_t i)
+{
+	const struct vmset__leaf *leaf = vmset__leaf(part->node);
+	struct vmset_area entry;
+
+	if (part->kind == FRESH)
+		return part->fresh[i];
+	vmset__read_entry(tree, leaf,
+			  vmset__slot_of(leaf, part->from + (unsigned)i),
+			  &entry);
+	return entry;
+}
+
+static bool is_part_plain(const struct vmset__tree *tree,
+			  const struct part *part, size_t n)
+{
+	if (part->kind == OLD_NODE && !vmset__leaf(part->node)->wide)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		struct vmset_area entry = entry_of(tree, part, i);
+
+		if (!vmset__is_plain(tree, &entry))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the next n entries of the parts can be in a leaf that is not wide. */
+static bool are_plain(const struct vmset__tree *tree, const struct part *part,
+		      size_t n)
+{
+	for (; n; part++) {
+		size_t take = vmset__min(n, part->n);
+
+		if (!is_part_plain(tree, part, take))
+			return false;
+		n -= take;
+	}
+	return true;
 }
 
 /* Take n entries from the front of a part into slots. */
-static void take_entries(struct vmset__leaf *to, unsigned at,
+static void take_entries(const struct vmset__tree *tree,
+			 struct vmset__leaf *to, unsigned at,
 			 struct part *part, unsigned n)
 {
 	if (part->kind == OLD_NODE) {
@@ -265,7 +318,7 @@ static void take_entries(struct vmset__leaf *to, unsigned at,
 		const uint16_t *order = vmset__order(leaf);
 
 		for (unsigned i = 0; i < n; i++)
-			copy_entry(to, at + i, leaf,
+			copy_entry(tree, to, at + i, leaf,
 				   vmset__slot(order[part->from + i]));
 		part->from += n;
 	} else {
@@ -324,13 +377,12 @@ static void take_children(struct vmset__inner *to, unsigned level,
 	part->n -= n;
 }
 
-static struct vmset__node *make_node(struct vmset__tree *tree,
-				     struct vmset__change *change,
-				     unsigned level, bool urgent)
+static struct vmset__node *make_node(const struct job *job,
+				     enum vmset__class class)
 {
-	enum vmset__class class = vmset__class_of(level);
+	struct vmset__change *change = job->change;
 	struct vmset__node *node =
-		vmset__slab_alloc(&tree->slab, class, urgent);
+		vmset__slab_alloc(&job->tree->slab, class, job->urgent);
 
 	if (!node)
 		return NULL;
@@ -338,6 +390,26 @@ static struct vmset__node *make_node(struct vmset__tree *tree,
 	change->made[class] = node;
 	node->link = NULL;
 	return node;
+}
+
+/* A leaf for the next n entries of the parts. */
+static struct vmset__leaf *make_leaf(const struct job *job,
+				     const struct part *part, unsigned n)
+{
+	enum vmset__class class = are_plain(job->tree, part, n) ?
+					  VMSET__LEAF : VMSET__WIDE_LEAF;
+	struct vmset__leaf *leaf = (void *)make_node(job, class);
+
+	/* A wide one will do as well. */
+	if (!leaf && class == VMSET__LEAF) {
+		class = VMSET__WIDE_LEAF;
+		leaf = (void *)make_node(job, class);
+	}
+	if (!leaf)
+		return NULL;
+	vmset__store(&leaf->wide, class == VMSET__WIDE_LEAF);
+	vmset__store(&leaf->hidden, 0);
+	return leaf;
 }
 
 /* ---- keys ---- */
@@ -420,36 +492,44 @@ static void finish_inner(struct vmset__inner *inner, unsigned count)
 
 /* ---- packing ---- */
 
-/* A new node with the next n entries or children of the job's parts. */
-static struct vmset__node *pack_node(struct job *job, struct part **part,
+/* Of n more in a new node: how many to take from the front of which part. */
+static unsigned next_part(struct part **part, unsigned n)
+{
+	while (!(*part)->n)
+		(*part)++;
+	return (unsigned)vmset__min(n, (*part)->n);
+}
+
+/* A new leaf with the next n entries of the job's parts. */
+static struct vmset__node *pack_leaf(const struct job *job, struct part **part,
 				     unsigned n)
 {
-	struct vmset__node *node = make_node(job->tree, job->change,
-					     job->level, job->urgent);
-	unsigned at = 0;
+	struct vmset__leaf *leaf = make_leaf(job, *part, n);
 
-	if (!node)
+	if (!leaf)
 		return NULL;
-	if (!job->level)
-		vmset__store(&vmset__leaf((uintptr_t)node)->hidden, 0);
-	while (at < n) {
-		unsigned take = (unsigned)vmset__min(n - at, (*part)->n);
-
-		if (!take)
-			(*part)++;
-		else if (job->level)
-			take_children(vmset__inner((uintptr_t)node), job->level,
-				      at, *part, take);
-		else
-			take_entries(vmset__leaf((uintptr_t)node), at, *part,
-				     take);
-		at += take;
+	for (unsigned at = 0, take; at < n; at += take) {
+		take = next_part(part, n - at);
+		take_entries(job->tree, leaf, at, *part, take);
 	}
-	if (job->level)
-		finish_inner(vmset__inner((uintptr_t)node), n);
-	else
-		finish_leaf(vmset__leaf((uintptr_t)node), n);
-	return node;
+	finish_leaf(leaf, n);
+	return &leaf->node;
+}
+
+/* A new inner node with the next n children of the job's parts. */
+static struct vmset__node *pack_inner(const struct job *job, struct part **part,
+				      unsigned n)
+{
+	struct vmset__inner *inner = (void *)make_node(job, VMSET__INNER);
+
+	if (!inner)
+		return NULL;
+	for (unsigned at = 0, take; at < n; at += take) {
+		take = next_part(part, n - at);
+		take_children(inner, job->level, at, *part, take);
+	}
+	finish_inner(inner, n);
+	return &inner->node;
 }
 
 /* How many of the total the i-th of m new nodes gets. */
@@ -469,8 +549,9 @@ static size_t nodes_for(const struct job *job)
 {
 	size_t slots = slots_at(job->level);
 
-	if (job->level && job->total > slots && !job->at_start && !job->at_end)
-		slots -= INNER_SPARE;
+	if (job->total > slots && !job->at_start && !job->at_end &&
+	    (job->level || are_plain(job->tree, job->part, job->total)))
+		slots -= SPARE(slots);
 	return (job->total + slots - 1) / slots;
 }
 
@@ -483,7 +564,10 @@ static bool pack(struct job *job)
 	job->chain = NULL;
 	job->chain_n = m;
 	for (size_t i = 0; i < m; i++) {
-		*link = pack_node(job, &part, share(job, m, i));
+		unsigned n = share(job, m, i);
+
+		*link = job->level ? pack_inner(job, &part, n) :
+				     pack_leaf(job, &part, n);
 		if (!*link)
 			return false;
 		link = &(*link)->link;
@@ -687,9 +771,11 @@ static bool finished(struct job *job)
 /* The root has lost all its children: an empty leaf. */
 static bool make_empty(struct job *job)
 {
+	struct part *none = job->part;
+
 	job->level = 0;
 	job->total = 0;
-	job->chain = pack_node(job, NULL, 0);
+	job->chain = pack_leaf(job, &none, 0);
 	if (job->chain)
 		finish_root(job, (uintptr_t)job->chain, 0);
 	return job->chain;
@@ -745,6 +831,7 @@ static inline bool keep(struct vmset__tree *tree, unsigned level,
 		inner = 0;
 	}
 	return vmset__slab_keep(&tree->slab, VMSET__LEAF, leaves) &&
+	       vmset__slab_keep(&tree->slab, VMSET__WIDE_LEAF, leaves) &&
 	       vmset__slab_keep(&tree->slab, VMSET__INNER, inner);
 }
 
@@ -910,11 +997,22 @@ static bool keys_stay_good(const struct vmset__leaf *leaf,
 	return scale_fits(scale, splice->low_end, last);
 }
 
+static bool all_plain(const struct vmset__tree *tree,
+		      const struct vmset__splice *splice)
+{
+	for (size_t i = 0; i < splice->n; i++)
+		if (!vmset__is_plain(tree, &splice->fresh[i]))
+			return false;
+	return true;
+}
+
 /*
  * Try to change no more than the turn of the leaf to which the left path leads.
- * false: it has not enough slots, or would have too few entries, or bad keys.
+ * false: it has not enough slots, or no room for all that an entry has, or would
+ * have too few entries, or bad keys.
  */
-static bool take_turn(struct vmset__change *change,
+static bool take_turn(const struct vmset__tree *tree,
+		      struct vmset__change *change,
 		      const struct vmset__splice *splice)
 {
 	struct vmset__leaf *leaf = change->left.leaf;
@@ -923,6 +1021,7 @@ static bool take_turn(struct vmset__change *change,
 	size_t count = leaf->node.count - (b - a) + splice->n;
 
 	if (leaf->node.count + splice->n > LEAF_SLOTS ||
+	    !(leaf->wide || all_plain(tree, splice)) ||
 	    (change->left.level && count < FEW(LEAF_SLOTS)) ||
 	    !keys_stay_good(leaf, splice, b))
 		return false;
@@ -939,7 +1038,7 @@ static bool prepare_any(struct vmset__tree *tree, struct vmset__change *change,
 	if (!change->routed)
 		vmset__cursor_route(&change->left, tree, splice->low_end - 1);
 	return (is_in_leaf(&change->left, splice) &&
-		take_turn(change, splice)) ||
+		take_turn(tree, change, splice)) ||
 	       prepare_nodes(tree, change, splice, urgent);
 }
 
@@ -993,7 +1092,8 @@ static void retire(struct vmset__tree *tree, const struct vmset__change *change,
 
 			if ((on_left && i < l->at) || (on_right && i > r->at))
 				vmset__slab_retire(&tree->slab,
-						   vmset__class_of(level - 1),
+						   vmset__class_of(child,
+								   level - 1),
 						   node_of(child));
 			else
 				retire(tree, change, child, level - 1,
@@ -1001,7 +1101,8 @@ static void retire(struct vmset__tree *tree, const struct vmset__change *change,
 				       on_right && i == r->at);
 		}
 	}
-	vmset__slab_retire(&tree->slab, vmset__class_of(level), node_of(node));
+	vmset__slab_retire(&tree->slab, vmset__class_of(node, level),
+			   node_of(node));
 }
 
 void vmset__tree_publish(struct vmset__tree *tree,
@@ -1034,13 +1135,14 @@ void vmset__tree_publish(struct vmset__tree *tree,
 	vmset__slab_tidy(&tree->slab);
 }
 
-bool vmset__tree_init(struct vmset__tree *tree)
+bool vmset__tree_init(struct vmset__tree *tree, struct vmset__plain plain)
 {
 	struct vmset__change change = { 0 };
 	struct job job = { .tree = tree, .change = &change };
 
+	tree->plain = plain;
 	if (!make_empty(&job))
 		return false;
 	tree->root = change.fresh;
-	return true;
+	return vmset__tree_keep(tree);
 }

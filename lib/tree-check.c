@@ -56,9 +56,12 @@ static void check_leaf(struct walk *w, const struct vmset__leaf *leaf,
 		       "entry in a leaf where it is not looked for");
 		expect(w, order[i] == vmset__leaf_place(scale, range.end, slot),
 		       "leaf: key");
-		vmset__read_entry(leaf, slot, &entry);
+		vmset__read_entry(w->tree, leaf, slot, &entry);
 		expect(w, (leaf->hidden >> slot & 1) == vmset__is_hidden(&entry),
 		       "leaf: hidden entries");
+		expect(w, leaf->wide || vmset__is_area(&entry) ||
+				  leaf->flags[slot] < VMSET__AREA,
+		       "leaf: kind of a hidden entry");
 		w->last_end = range.end;
 	}
 	expect(w, used == leaf->used, "leaf: slots in use");
@@ -123,7 +126,7 @@ static void check_node(struct walk *w, uintptr_t node, unsigned level,
 	unsigned count = inner->node.count;
 	uintptr_t edge;
 
-	w->nodes[vmset__class_of(level)]++;
+	w->nodes[vmset__class_of(node, level)]++;
 	if (!level) {
 		check_leaf(w, vmset__leaf(node), low, high);
 		return;

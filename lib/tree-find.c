@@ -8,6 +8,7 @@
  */
 #include "tree-find.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,59 +19,105 @@
 #include <immintrin.h>
 #endif
 
+/*
+ * A tree with more levels of inner nodes does not fit into the caches that are
+ * near, so that it pays to ask memory for more than will be wanted.
+ */
+#define NEAR_LEVELS 2
+
+/* Of the lowest entry that ends above addr. */
+static int answer(const struct vmset_area *found, uintptr_t addr,
+		  struct vmset_area *area)
+{
+	if (found->start > addr || vmset__is_hidden(found))
+		return -ENOENT;
+	if (area)
+		*area = *found;
+	return 0;
+}
+
 /* When one look at one leaf does not tell. */
-static bool look_again(const struct vmset__tree *tree, uintptr_t epoch,
-		       uintptr_t addr, struct vmset_area *area)
+__attribute__((noinline)) static int look_again(const struct vmset__tree *tree,
+						uintptr_t epoch, uintptr_t addr,
+						struct vmset_area *area)
 {
 	struct vmset_area found;
 
-	if (!vmset__tree_read_since(tree, epoch, addr, &found) ||
-	    found.start > addr || vmset__is_hidden(&found))
-		return false;
-	*area = found;
-	return true;
+	if (!vmset__tree_read_since(tree, epoch, addr, &found))
+		return -ENOENT;
+	return answer(&found, addr, area);
 }
 
-SPECIALIZED bool find(const struct vmset__tree *tree, uintptr_t addr,
-		      struct vmset_area *area,
-		      vmset__keys_below_fn *keys_below)
+/* In a leaf that is wide.  Apart: it takes registers that have to be saved. */
+__attribute__((noinline)) static int find_wide(const struct vmset__tree *tree,
+					       uintptr_t epoch,
+					       const struct vmset__leaf *leaf,
+					       uintptr_t turn, uintptr_t addr,
+					       struct vmset_area *area)
+{
+	struct vmset_area found;
+	uint16_t place;
+
+	vmset__ends_by_way(leaf, vmset__order_at(leaf, turn), addr, &place,
+			   vmset__keys_below);
+	if (place == NO_PLACE)
+		return look_again(tree, epoch, addr, area);
+	vmset__read_entry(tree, leaf, vmset__slot(place), &found);
+	if (vmset__moved_on_in(tree, epoch, leaf, turn))
+		return look_again(tree, epoch, addr, area);
+	return answer(&found, addr, area);
+}
+
+SPECIALIZED int find(const struct vmset__tree *tree, uintptr_t addr,
+		     struct vmset_area *area, vmset__keys_below_fn *keys_below)
 {
 	const uintptr_t epoch = vmset__load_acquire(&tree->slab.epoch);
 	const uintptr_t root = vmset__load_acquire(&tree->root);
-	uintptr_t node = vmset__root_node(root);
+	const bool far = vmset__root_level(root) > NEAR_LEVELS;
+	uintptr_t node = vmset__root_node(root), turn;
 	const struct vmset__leaf *leaf;
-	struct vmset_area found;
-	uintptr_t turn;
+	struct vmset_range range;
+	uint32_t flags;
 	uint16_t place;
-	unsigned i;
+	unsigned slot;
+	bool hidden;
 
 	for (unsigned level = vmset__root_level(root); level; level--) {
 		const struct vmset__inner *inner = vmset__inner(node);
 
-		if (vmset__overtaken(tree, epoch))
+		if (vmset__moved_on(tree, epoch))
 			return look_again(tree, epoch, addr, area);
 		/* Beside the keys, which will tell which of them it is. */
-		if (level == 1)
+		if (far && level == 1)
 			vmset__prefetch(inner->child, sizeof inner->child);
-		i = vmset__route_way(inner, addr, keys_below);
-		node = vmset__load_acquire(&inner->child[i].node);
+		node = vmset__load_acquire(&inner->child[vmset__route_way(
+				inner, addr, keys_below)].node);
 	}
-	if (vmset__overtaken(tree, epoch))
+	if (vmset__moved_on(tree, epoch))
 		return look_again(tree, epoch, addr, area);
 	leaf = vmset__leaf(node);
-	vmset__prefetch(leaf->order, sizeof leaf->order + sizeof leaf->range);
+	if (far)
+		vmset__prefetch(leaf->order,
+				sizeof leaf->order + sizeof leaf->range);
 	turn = vmset__load_acquire(&leaf->turn);
+	if (vmset__load(&leaf->wide))
+		return find_wide(tree, epoch, leaf, turn, addr, area);
 	vmset__ends_by_way(leaf, vmset__order_at(leaf, turn), addr, &place,
 			   keys_below);
 	if (place == NO_PLACE)
 		return look_again(tree, epoch, addr, area);
-	vmset__read_entry(leaf, vmset__slot(place), &found);
-	if (vmset__overtaken_in(tree, epoch, leaf, turn))
+	slot = vmset__slot(place);
+	range.start = vmset__load(&leaf->range[slot].start);
+	range.end = vmset__load(&leaf->range[slot].end);
+	flags = vmset__load(&leaf->flags[slot]);
+	hidden = vmset__slot_is_hidden(leaf, slot);
+	if (vmset__moved_on_in(tree, epoch, leaf, turn))
 		return look_again(tree, epoch, addr, area);
-	if (found.start > addr || vmset__is_hidden(&found))
-		return false;
-	*area = found;
-	return true;
+	if (range.start > addr || hidden)
+		return -ENOENT;
+	if (area)
+		vmset__plain_area(tree, range, flags, area);
+	return 0;
 }
 
 static bool always(void)
@@ -78,15 +125,15 @@ static bool always(void)
 	return true;
 }
 
-static bool find_plain(const struct vmset__tree *tree, uintptr_t addr,
-		       struct vmset_area *area)
+static int find_plain(const struct vmset__tree *tree, uintptr_t addr,
+		      struct vmset_area *area)
 {
 	return find(tree, addr, area, vmset__keys_below_plain);
 }
 
 #if VMSET__SEARCH_SSE2 || VMSET__SEARCH_NEON
-static bool find_base(const struct vmset__tree *tree, uintptr_t addr,
-		      struct vmset_area *area)
+static int find_base(const struct vmset__tree *tree, uintptr_t addr,
+		     struct vmset_area *area)
 {
 	return find(tree, addr, area, vmset__keys_below);
 }
@@ -110,7 +157,7 @@ keys_below_avx2(const uint16_t *keys, unsigned slots, uint16_t key)
 			_mm256_cmpgt_epi16(wanted, high))));
 }
 
-__attribute__((target("avx2,bmi2,popcnt"))) static bool
+__attribute__((target("avx2,bmi2,popcnt"))) static int
 find_avx2(const struct vmset__tree *tree, uintptr_t addr,
 	  struct vmset_area *area)
 {
@@ -133,7 +180,7 @@ keys_below_avx512(const uint16_t *keys, unsigned slots, uint16_t key)
 		_mm512_loadu_si512(keys), _mm512_set1_epi16((short)key)));
 }
 
-__attribute__((target("avx512bw,bmi2,popcnt"))) static bool
+__attribute__((target("avx512bw,bmi2,popcnt"))) static int
 find_avx512(const struct vmset__tree *tree, uintptr_t addr,
 	    struct vmset_area *area)
 {

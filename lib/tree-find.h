@@ -14,10 +14,13 @@
 #include "search.h"
 #include "tree.h"
 
-typedef bool vmset__find_fn(const struct vmset__tree *tree, uintptr_t addr,
-			    struct vmset_area *area);
+typedef int vmset__find_fn(const struct vmset__tree *tree, uintptr_t addr,
+			   struct vmset_area *area);
 
-/* The area that addr is in; false, and *area as it was, if it is in none. */
+/*
+ * 0, and in *area, unless that is NULL, the area that addr is in; -ENOENT if it is in
+ * none.
+ */
 extern vmset__find_fn *vmset__tree_find;
 
 /* The ways there are, "plain" first; NULL at the end. */

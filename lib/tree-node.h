@@ -30,6 +30,7 @@
 #ifndef VMSET_TREE_NODE_H
 #define VMSET_TREE_NODE_H
 
+#include "entry.h"
 #include "range.h"
 #include "search.h"
 #include "shared.h"
@@ -66,25 +67,32 @@ struct vmset__scale {
 	uint16_t shift;
 };
 
-/* What only those need who have found an entry. */
+/* What an entry has beside its range and its flags. */
 struct vmset__more {
 	uint64_t offset;
 	const struct vmset_backend *backend;
 	void *data;
 };
 
-/* The fields of the entries, by what is looked at together. */
+/*
+ * The fields of the entries, by what is looked at together.
+ *
+ * Leaves are of two classes.  One that is not wide has no more than range and
+ * flags of its entries: plain areas, and what can stand beside them; of a hidden
+ * entry it has the kind in place of the flags.
+ */
 struct vmset__leaf {
 	struct vmset__node node;
 	uintptr_t base;
 	uintptr_t turn;
 	uint32_t used;                  /* slots, as bits; the writer's */
 	uint32_t hidden;                /* those of them that hold no areas */
+	uint32_t wide;
 	/* Of turn % 2; behind the last entry: NO_PLACE. */
 	_Alignas(64) uint16_t order[2][LEAF_KEYS];
 	struct vmset_range range[LEAF_SLOTS];
 	uint32_t flags[LEAF_SLOTS];
-	struct vmset__more more[LEAF_SLOTS];
+	struct vmset__more more[];      /* LEAF_SLOTS, if wide */
 };
 
 /*
@@ -162,9 +170,11 @@ static inline struct vmset__inner *vmset__inner(uintptr_t node)
 	return (struct vmset__inner *)node;
 }
 
-static inline enum vmset__class vmset__class_of(unsigned level)
+static inline enum vmset__class vmset__class_of(uintptr_t node, unsigned level)
 {
-	return level ? VMSET__INNER : VMSET__LEAF;
+	if (level)
+		return VMSET__INNER;
+	return vmset__leaf(node)->wide ? VMSET__WIDE_LEAF : VMSET__LEAF;
 }
 
 /* Without a branch: its outcome would be known late, when the node is. */
@@ -198,7 +208,7 @@ static inline uint16_t vmset__leaf_place(struct vmset__scale scale,
 /* The slot of a place that is not NO_PLACE. */
 static inline unsigned vmset__slot(uint16_t place)
 {
-	return place % (1u << SLOT_BITS) % LEAF_SLOTS;
+	return (unsigned)place % (1u << SLOT_BITS) % LEAF_SLOTS;
 }
 
 static inline const uint16_t *vmset__order_at(const struct vmset__leaf *leaf,
@@ -283,16 +293,16 @@ SPECIALIZED unsigned vmset__route_way(const struct vmset__inner *inner,
 	const struct vmset__scale scale = {
 		vmset__load(&inner->base), vmset__load(&inner->node.shift),
 	};
-	unsigned i = keys_below(inner->key, INNER_KEYS,
-				vmset__key(scale, addr)) % INNER_KEYS;
+	size_t i = keys_below(inner->key, INNER_KEYS,
+			      vmset__key(scale, addr)) % INNER_KEYS;
 
 	/*
 	 * As the last key is KEY_MAX, i is a child; but where the node has given
 	 * its page back, there are only zeroes, and any i will do.
 	 */
 	if (__builtin_expect(vmset__load(&inner->child[i].bound) <= addr, 0))
-		i = vmset__route_on(inner, i, addr);
-	return i;
+		i = vmset__route_on(inner, (unsigned)i, addr);
+	return (unsigned)i;
 }
 
 static inline unsigned vmset__route(const struct vmset__inner *inner,
@@ -321,7 +331,24 @@ static inline bool vmset__overtaken(const struct vmset__tree *tree,
 	return vmset__load(&tree->slab.epoch) - epoch >= 2;
 }
 
-/* The same for who has read in a leaf. */
+/* Whether the epoch has moved at all, which is asked faster. */
+static inline bool vmset__moved_on(const struct vmset__tree *tree,
+				   uintptr_t epoch)
+{
+	vmset__fence_acquire();
+	return __builtin_expect(vmset__load(&tree->slab.epoch) != epoch, 0);
+}
+
+/* The same two for who has read in a leaf. */
+static inline bool vmset__moved_on_in(const struct vmset__tree *tree,
+				      uintptr_t epoch,
+				      const struct vmset__leaf *leaf,
+				      uintptr_t turn)
+{
+	return vmset__moved_on(tree, epoch) ||
+	       __builtin_expect(vmset__load(&leaf->turn) != turn, 0);
+}
+
 static inline bool vmset__overtaken_in(const struct vmset__tree *tree,
 				       uintptr_t epoch,
 				       const struct vmset__leaf *leaf,
@@ -331,17 +358,59 @@ static inline bool vmset__overtaken_in(const struct vmset__tree *tree,
 	       vmset__load(&leaf->turn) != turn;
 }
 
-static inline void vmset__read_entry(const struct vmset__leaf *leaf,
+/* The data of a hidden entry that can stand beside plain areas. */
+static inline void *vmset__plain_data(const struct vmset__tree *tree,
+				      enum vmset__kind kind)
+{
+	/* Only ever read back as what it is. */
+	return kind == VMSET__LOST ?
+		       (void *)(uintptr_t)tree->plain.backend : NULL;
+}
+
+/* Whether an entry is a plain area, or can stand beside such. */
+static inline bool vmset__is_plain(const struct vmset__tree *tree,
+				   const struct vmset_area *entry)
+{
+	enum vmset__kind kind = vmset__kind(entry);
+
+	if (kind == VMSET__AREA)
+		return entry->backend == tree->plain.backend &&
+		       entry->offset == entry->start - tree->plain.base &&
+		       !entry->data;
+	return !entry->flags && !entry->offset &&
+	       entry->data == vmset__plain_data(tree, kind);
+}
+
+static inline bool vmset__slot_is_hidden(const struct vmset__leaf *leaf,
+					 unsigned slot)
+{
+	return vmset__load(&leaf->hidden) >> slot & 1;
+}
+
+static inline void vmset__read_entry(const struct vmset__tree *tree,
+				     const struct vmset__leaf *leaf,
 				     unsigned slot, struct vmset_area *entry)
 {
-	*entry = (struct vmset_area){
-		.start = vmset__load(&leaf->range[slot].start),
-		.end = vmset__load(&leaf->range[slot].end),
-		.flags = vmset__load(&leaf->flags[slot]),
-		.backend = vmset__load(&leaf->more[slot].backend),
-		.offset = vmset__load(&leaf->more[slot].offset),
-		.data = vmset__load(&leaf->more[slot].data),
+	struct vmset_range range = {
+		vmset__load(&leaf->range[slot].start),
+		vmset__load(&leaf->range[slot].end),
 	};
+	uint32_t flags = vmset__load(&leaf->flags[slot]);
+
+	vmset__plain_area(tree, range, flags, entry);
+	if (vmset__load(&leaf->wide)) {
+		entry->backend = vmset__load(&leaf->more[slot].backend);
+		entry->offset = vmset__load(&leaf->more[slot].offset);
+		entry->data = vmset__load(&leaf->more[slot].data);
+	} else if (vmset__slot_is_hidden(leaf, slot)) {
+		/* Any number, where the slot is not what it was. */
+		enum vmset__kind kind = flags % VMSET__AREA;
+
+		entry->flags = 0;
+		entry->backend = &vmset__hidden[kind];
+		entry->offset = 0;
+		entry->data = vmset__plain_data(tree, kind);
+	}
 }
 
 /*

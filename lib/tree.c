@@ -26,6 +26,8 @@
 
 const size_t vmset__tree_node_size[VMSET__CLASSES] = {
 	[VMSET__LEAF] = ODD_LINES(sizeof(struct vmset__leaf)),
+	[VMSET__WIDE_LEAF] = ODD_LINES(sizeof(struct vmset__leaf) +
+				       sizeof(struct vmset__more[LEAF_SLOTS])),
 	[VMSET__INNER] = ODD_LINES(sizeof(struct vmset__inner)),
 };
 
@@ -155,7 +157,7 @@ SPECIALIZED enum outcome read_leaf(const struct vmset__tree *tree,
 	if (quest.max > 1)
 		vmset__prefetch(leaf, sizeof *leaf);
 	while (place != NO_PLACE) {
-		vmset__read_entry(leaf, vmset__slot(place), entry);
+		vmset__read_entry(tree, leaf, vmset__slot(place), entry);
 		end = entry->end;
 		if (!quest.skip || !quest.skip(entry)) {
 			entry++;
@@ -446,7 +448,7 @@ bool vmset__cursor_get(const struct vmset__cursor *cursor,
 {
 	if (cursor->at >= cursor->leaf->node.count)
 		return false;
-	vmset__read_entry(cursor->leaf,
+	vmset__read_entry(cursor->tree, cursor->leaf,
 			  vmset__slot_of(cursor->leaf, cursor->at), entry);
 	return true;
 }
@@ -473,7 +475,8 @@ size_t vmset__cursor_take(struct vmset__cursor *cursor, uintptr_t end,
 			if (leaf->range[slot].start > end)
 				break;
 			if (n < max)
-				vmset__read_entry(leaf, slot, &entries[n]);
+				vmset__read_entry(cursor->tree, leaf, slot,
+						  &entries[n]);
 			n++;
 			cursor->at++;
 		}

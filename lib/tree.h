@@ -41,8 +41,18 @@ struct vmset__alignment {
 	uint32_t shift;         /* of the grain */
 };
 
+/*
+ * An area is *plain* if it is of this backend, its offset is its distance from
+ * base, and its data is NULL.  Plain areas take less memory.
+ */
+struct vmset__plain {
+	const struct vmset_backend *backend;
+	uintptr_t base;
+};
+
 struct vmset__tree {
 	uintptr_t root;         /* the root node | its level */
+	struct vmset__plain plain;      /* never changes */
 	/*
 	 * The publication in progress.  While seq is odd, *slot is about to
 	 * become fresh, or has become it; len[seq / 2 % 2] is the length
@@ -59,11 +69,27 @@ struct vmset__tree {
 	unsigned next_alignment;        /* the place to give away next */
 };
 
+/* Field by field: a copy of the whole would wait for stores of its parts. */
+static inline void vmset__plain_area(const struct vmset__tree *tree,
+				     struct vmset_range range, uint32_t flags,
+				     struct vmset_area *area)
+{
+	area->start = range.start;
+	area->end = range.end;
+	area->flags = flags;
+	area->backend = tree->plain.backend;
+	area->offset = range.start - tree->plain.base;
+	area->data = NULL;
+}
+
 /* Sizes of the nodes, for vmset__slab_init. */
 extern const size_t vmset__tree_node_size[VMSET__CLASSES];
 
-/* Make an empty tree over tree->slab; false without memory. */
-bool vmset__tree_init(struct vmset__tree *tree);
+/*
+ * Make an empty tree over tree->slab, with nodes kept for urgent changes; false
+ * without memory.
+ */
+bool vmset__tree_init(struct vmset__tree *tree, struct vmset__plain plain);
 
 /* ---- readers ---- */
 
@@ -178,7 +204,8 @@ struct vmset__change {
 /* A change that has nothing to publish or to discard. */
 static inline void vmset__change_init(struct vmset__change *change)
 {
-	change->made[VMSET__LEAF] = change->made[VMSET__INNER] = NULL;
+	for (int class = 0; class < VMSET__CLASSES; class++)
+		change->made[class] = NULL;
 }
 
 /* What a change is for, when memory is short. */

@@ -431,7 +431,8 @@ static int make(struct vmset **set, const struct vmset_config *config,
 	made->backend = config->backend;
 	made->options = config->options;
 	made->reserved = reserved;
-	if (!vmset__tree_init(&made->tree) ||
+	if (!vmset__tree_init(&made->tree, (struct vmset__plain){
+		    config->backend, config->bounds.start }) ||
 	    !vmset__enrol(made, in_child)) {
 		slab = made->tree.slab;
 		vmset__slab_fini(&slab);
@@ -533,17 +534,6 @@ static int map_checked(struct vmset *set, const struct vmset_area *area,
 	return rc;
 }
 
-/* What vmset_map and vmset_alloc make. */
-static struct vmset_area plain_area(const struct vmset *set,
-				    struct vmset_range range, uint32_t flags)
-{
-	return (struct vmset_area){
-		.start = range.start, .end = range.end, .flags = flags,
-		.backend = set->backend,
-		.offset = range.start - set->bounds.start,
-	};
-}
-
 int vmset_map(struct vmset *set, uintptr_t start, size_t size, uint32_t flags,
 	      uint32_t how)
 {
@@ -553,7 +543,7 @@ int vmset_map(struct vmset *set, uintptr_t start, size_t size, uint32_t flags,
 	if (!set || !make_range(set, start, size, &range) ||
 	    !vmset__range_contains(set->bounds, range))
 		return -EINVAL;
-	area = plain_area(set, range, flags);
+	vmset__plain_area(&set->tree, range, flags, &area);
 	return map_checked(set, &area, how);
 }
 
@@ -660,7 +650,7 @@ static int alloc_locked(struct vmset *set, const struct vmset__wish *wish,
 	if (rc)
 		return rc;
 	range.end = range.start + wish->size;
-	area = plain_area(set, range, flags);
+	vmset__plain_area(&set->tree, range, flags, &area);
 	op.sought = op.change.left.leaf;
 	rc = put_area(&op, &area, (struct vmset_range){
 		range.start - wish->guard_before, range.end + wish->guard_after,
@@ -742,12 +732,9 @@ int vmset_next(const struct vmset *set, uintptr_t addr,
 int vmset_find(const struct vmset *set, uintptr_t addr,
 	       struct vmset_area *area)
 {
-	struct vmset_area ignored;
-
 	if (!set)
 		return -EINVAL;
-	return vmset__tree_find(&set->tree, addr, area ? area : &ignored) ?
-		       0 : -ENOENT;
+	return vmset__tree_find(&set->tree, addr, area);
 }
 
 int vmset_iter_init(struct vmset_iter *iter, const struct vmset *set,

@@ -182,7 +182,7 @@ static struct fault random_fault(struct rng *rng)
 	if (one_in(rng, 16))
 		fault.error = -ENOTRECOVERABLE;
 	fault.scarce = one_in(rng, 4);
-	fault.scarcity.class = one_in(rng, 2) ? VMSET__LEAF : VMSET__INNER;
+	fault.scarcity.class = rng_below(rng, VMSET__CLASSES);
 	fault.scarcity.nodes = rng_below(rng, 8);
 	fault.scarcity.requests = rng_below(rng, 2);
 	return fault;

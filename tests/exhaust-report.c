@@ -42,15 +42,17 @@ static void print_space(const struct space *space, FILE *out)
 
 static void print_fault(const struct fault *fault, FILE *out)
 {
+	static const char *const classes[VMSET__CLASSES] = {
+		"leaf", "wide leaf", "inner",
+	};
+
 	if (fault->failing)
 		fprintf(out, "calls that fail (bit 0: the first): %#" PRIx64
 			", with %s\n", fault->failing,
 			assert_name(fault->error));
 	if (fault->scarce)
 		fprintf(out, "memory: %u %s nodes, %u times mmap\n",
-			fault->scarcity.nodes,
-			fault->scarcity.class == VMSET__LEAF ? "leaf" :
-							       "inner",
+			fault->scarcity.nodes, classes[fault->scarcity.class],
 			fault->scarcity.requests);
 }
 

@@ -49,6 +49,13 @@ static void stock_up(struct held *held, struct vmset__slab *slab,
 	}
 }
 
+/* A wide leaf does for one that is not. */
+static bool is_short(const struct scarcity *scarcity, enum vmset__class class)
+{
+	return class == scarcity->class || (class == VMSET__WIDE_LEAF &&
+					    scarcity->class == VMSET__LEAF);
+}
+
 void scarce_begin(struct held *held, const struct world *world,
 		  const struct scarcity *scarcity)
 {
@@ -60,9 +67,8 @@ void scarce_begin(struct held *held, const struct world *world,
 		while (held->n[class] < SCARCE_HELD &&
 		       hold(held, slab, class, true))
 			;
-		give_back(held, slab, class,
-			  class == (int)scarcity->class ? scarcity->nodes :
-							  SCARCE_HELD);
+		give_back(held, slab, class, is_short(scarcity, class) ?
+				  scarcity->nodes : SCARCE_HELD);
 	}
 	arena_grant(scarcity->requests);
 }

@@ -11,7 +11,7 @@
 
 /* How scarce it is. */
 struct scarcity {
-	enum vmset__class class;        /* of this class */
+	enum vmset__class class;        /* of this class, or of both kinds of leaves */
 	unsigned int nodes;             /* there are so many nodes, */
 	unsigned int requests;          /* and mmap works so often */
 };

@@ -537,10 +537,12 @@ static int build(struct world *world, const struct units *state,
 /* Where the nodes end that were carved last. */
 static const char *nodes_end(const struct vmset__slab *slab)
 {
-	const char *leaves_end = slab->pool[VMSET__LEAF].bump;
-	const char *inner_end = slab->pool[VMSET__INNER].bump;
+	const char *end = NULL;
 
-	return leaves_end > inner_end ? leaves_end : inner_end;
+	for (int class = 0; class < VMSET__CLASSES; class++)
+		if (!end || slab->pool[class].bump > end)
+			end = slab->pool[class].bump;
+	return end;
 }
 
 const char *world_build(struct world *world, const struct units *state,

@@ -16,7 +16,7 @@
  * What the set has: an area with a guard on each side, two areas beside each
  * other, and from FIRST on so many of them that there are two levels of inner
  * nodes in a plain build, at every STRIDE, too close for a search at that
- * alignment.
+ * alignment.  The last has data, and with it a wide leaf.
  */
 #define START  ((uintptr_t)0x100)
 #define TWINS  ((uintptr_t)0x140)
@@ -25,6 +25,7 @@
 #define END    ((uintptr_t)MOCK_MAX_ADDR)
 #define STRIDE ((uintptr_t)16)
 #define SIZE   ((uintptr_t)4)
+#define LAST   (END - STRIDE)
 
 static struct layers layers;
 
@@ -40,8 +41,11 @@ static void setup(void)
 	assert_eq(at, START + 16);
 	assert_ok(vmset_map(layers.set, TWINS, 16, 1, 0));
 	assert_ok(vmset_map(layers.set, TWINS + 16, 16, 2, 0));
-	for (at = FIRST; at < END; at += STRIDE)
+	for (at = FIRST; at < LAST; at += STRIDE)
 		assert_ok(vmset_map(layers.set, at, SIZE, 1, 0));
+	assert_ok(vmset_map_area(layers.set, &(struct vmset_area){
+		.start = LAST, .end = LAST + SIZE, .flags = 1, .data = &layers,
+	}, 0));
 	assert_err(vmset_find_free_area(layers.set, FIRST, STRIDE - SIZE - 2,
 					(struct vmset_range){ FIRST, END },
 					STRIDE, &at), -ENOSPC);
@@ -73,14 +77,15 @@ static struct vmset_range *range(const struct place *p, unsigned int i)
 	return &p->leaf->range[vmset__slot_of(p->leaf, i)];
 }
 
-static struct vmset__more *more(const struct place *p, unsigned int i)
+static uint32_t *flags(const struct place *p, unsigned int i)
 {
-	return &p->leaf->more[vmset__slot_of(p->leaf, i)];
+	return &p->leaf->flags[vmset__slot_of(p->leaf, i)];
 }
 
 static void hide(const struct place *p, unsigned int i)
 {
-	more(p, i)->backend = &vmset__hidden[VMSET__LOST];
+	assert_that(!p->leaf->wide);
+	*flags(p, i) = VMSET__LOST;
 	p->leaf->hidden |= UINT32_C(1) << vmset__slot_of(p->leaf, i);
 }
 
@@ -111,7 +116,13 @@ static void slot_not_marked(const struct place *p)
 
 static void area_marked_as_none(const struct place *p)
 {
+	assert_that(p->leaf->wide);
 	p->leaf->hidden ^= UINT32_C(1) << vmset__slot_of(p->leaf, p->at);
+}
+
+static void unknown_kind(const struct place *p)
+{
+	*flags(p, p->at - 1) = VMSET__AREA;
 }
 
 static void empty_entry(const struct place *p)
@@ -266,7 +277,7 @@ static void no_area_behind(const struct place *p)
 static void no_area_before(const struct place *p)
 {
 	assert_that(p->at > 0);
-	more(p, p->at - 1)->backend = more(p, p->at)->backend;
+	*flags(p, p->at - 1) = *flags(p, p->at);
 	hide(p, p->at);
 	p->leaf->hidden &= ~(UINT32_C(1) << vmset__slot_of(p->leaf, p->at - 1));
 }
@@ -289,7 +300,7 @@ static void area_ends_earlier(const struct place *p)
 
 static void equal_neighbours(const struct place *p)
 {
-	p->leaf->flags[vmset__slot_of(p->leaf, p->at)] = 2;
+	*flags(p, p->at) = 2;
 }
 
 static const struct {
@@ -302,11 +313,12 @@ static const struct {
 	{ MIDDLE, unused_end, "leaf: order goes on behind the last entry" },
 	{ MIDDLE, slot_used_twice, "leaf: slot used twice" },
 	{ MIDDLE, slot_not_marked, "leaf: slots in use" },
-	{ MIDDLE, area_marked_as_none, "leaf: hidden entries" },
+	{ LAST, area_marked_as_none, "leaf: hidden entries" },
+	{ START + 16, unknown_kind, "leaf: kind of a hidden entry" },
 	{ MIDDLE, empty_entry, "empty entry" },
 	{ MIDDLE, overlap, "entries overlap or are out of order" },
 	{ START, below_bounds, "entry outside the bounds" },
-	{ END - STRIDE, above_bounds, "entry outside the bounds" },
+	{ LAST, above_bounds, "entry outside the bounds" },
 	{ MIDDLE, bound_above_entry,
 	  "entry in a leaf where it is not looked for" },
 	{ MIDDLE, bound_below_entry,

@@ -16,6 +16,7 @@
 #include "syscalls.h"
 
 #define LEAF_SIZE  500
+#define WIDE_SIZE  1100
 #define INNER_SIZE 900
 #define MANY       5000
 
@@ -23,7 +24,7 @@ static struct vmset__slab slab;
 
 static void setup(void)
 {
-	const size_t size[VMSET__CLASSES] = { LEAF_SIZE, INNER_SIZE };
+	const size_t size[VMSET__CLASSES] = { LEAF_SIZE, WIDE_SIZE, INNER_SIZE };
 	unsigned char *object = vmset__slab_init(&slab, 100, size);
 
 	assert_that(object);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "assert.h"
+#include "entry.h"
 #include "suites.h"
 #include "syscalls.h"
 #include "tools.h"
@@ -22,11 +23,16 @@
 static struct vmset__tree tree;
 static const struct vmset_range bounds = { 0, SPACE };
 
+static const struct vmset__plain plain = {
+	(const struct vmset_backend *)&tree, 77,
+};
+
 /* The model. */
 static struct vmset_area model[MAX_ENTRIES];
 static size_t count;
 
 static uint64_t seed;
+static bool strange;                    /* entries that are not plain */
 
 static size_t below(size_t n)
 {
@@ -39,9 +45,10 @@ static size_t below(size_t n)
 static void setup(void)
 {
 	assert_that(vmset__slab_init(&tree.slab, 64, vmset__tree_node_size));
-	assert_that(vmset__tree_init(&tree));
+	assert_that(vmset__tree_init(&tree, plain));
 	count = 0;
 	seed = 88172645463325252u;
+	strange = false;
 }
 
 static void teardown(void)
@@ -126,8 +133,11 @@ static int prepare(struct vmset__change *change, size_t at, size_t old,
 
 static size_t kept_nodes(void)
 {
-	return tree.slab.pool[VMSET__LEAF].kept.n +
-	       tree.slab.pool[VMSET__INNER].kept.n;
+	size_t kept = 0;
+
+	for (int class = 0; class < VMSET__CLASSES; class++)
+		kept += tree.slab.pool[class].kept.n;
+	return kept;
 }
 
 /* A change leaves aside what the next urgent one will need. */
@@ -150,13 +160,50 @@ static void splice(size_t at, size_t old, const struct vmset_area *fresh,
 	count = count - old + n;
 }
 
-static struct vmset_area random_entry(uintptr_t start, uintptr_t end)
+static struct vmset_area plain_entry(uintptr_t start, uintptr_t end)
 {
 	return (struct vmset_area){
 		.start = start, .end = end, .flags = (uint32_t)below(1000),
-		.backend = (const struct vmset_backend *)&tree,
-		.offset = below(1000), .data = &model[below(10)],
+		.backend = plain.backend, .offset = start - plain.base,
 	};
+}
+
+/* One that can be beside a plain area. */
+static struct vmset_area hidden_entry(uintptr_t start, uintptr_t end)
+{
+	enum vmset__kind kind = below(VMSET__AREA);
+
+	return (struct vmset_area){
+		.start = start, .end = end, .backend = &vmset__hidden[kind],
+		.data = kind == VMSET__LOST ? (void *)&tree : NULL,
+	};
+}
+
+/* Mostly they are plain, in runs of random length. */
+static struct vmset_area random_entry(uintptr_t start, uintptr_t end)
+{
+	struct vmset_area entry = below(8) ? plain_entry(start, end) :
+					     hidden_entry(start, end);
+
+	if (strange ? below(8) != 0 : !below(200))
+		strange = !strange;
+	if (!strange)
+		return entry;
+	switch (below(4)) {
+	case 0:
+		entry.backend = (const struct vmset_backend *)&model;
+		break;
+	case 1:
+		entry.offset++;
+		break;
+	case 2:
+		entry.data = &model[below(10)];
+		break;
+	default:
+		if (vmset__is_hidden(&entry))
+			entry.flags = 1;
+	}
+	return entry;
 }
 
 /*
@@ -318,7 +365,8 @@ START_TEST(out_of_memory_for_an_empty_tree)
 		random_splice(0, 1);
 	syscalls_watch((struct vmset_range){ 0, 0 });
 	syscalls_starve();
-	while (vmset__slab_alloc(&tree.slab, VMSET__LEAF, false))
+	while (vmset__slab_alloc(&tree.slab, VMSET__LEAF, false) ||
+	       vmset__slab_alloc(&tree.slab, VMSET__WIDE_LEAF, false))
 		;
 	assert_err(prepare(&change, 0, count, NULL, 0), -ENOMEM);
 	syscalls_stop();
@@ -333,25 +381,30 @@ START_TEST(out_of_memory_for_a_tree)
 {
 	static struct vmset__tree other;
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	const size_t chunk = page > 16384 ? page : 16384;
+	const size_t chunk = page > 8192 ? page : 8192;
 
 	assert_that(vmset__slab_init(&other.slab, chunk - 128,
 				     vmset__tree_node_size));
 	syscalls_watch((struct vmset_range){ 0, 0 });
 	syscalls_starve();
-	assert_that(!vmset__tree_init(&other));
+	assert_that(!vmset__tree_init(&other, plain));
 	syscalls_stop();
-	assert_that(vmset__tree_init(&other));
+	assert_that(vmset__tree_init(&other, plain));
 	vmset__slab_fini(&other.slab);
 }
 END_TEST
 
-static size_t leaves_in_use(void)
+static size_t in_use(enum vmset__class class)
 {
-	const struct vmset__pool *pool = &tree.slab.pool[VMSET__LEAF];
+	const struct vmset__pool *pool = &tree.slab.pool[class];
 
 	return pool->total - pool->free.n - pool->kept.n - pool->cooling.n -
 	       pool->resting.n;
+}
+
+static size_t leaves_in_use(void)
+{
+	return in_use(VMSET__LEAF) + in_use(VMSET__WIDE_LEAF);
 }
 
 /* How well nodes are filled is what memory per area comes from. */
