@@ -130,6 +130,21 @@ static void note_state(void)
 	state->published = state->end = log_length();
 }
 
+/* One with data, at the end of the space. */
+static void widen(void)
+{
+	const struct vmset_area last = {
+		.start = SPACE - 1, .end = SPACE, .flags = 9,
+		.offset = SPACE - 1, .data = &set,
+	};
+	const struct model_cell cell = {
+		.state = MODEL_AREA, .flags = 9, .backend = &backend,
+	};
+
+	need(!vmset_map_area(set, &last, 0), "vmset_map_area");
+	model_map(&model, SPACE - 1, SPACE, &cell);
+}
+
 static void begin(const struct script *script)
 {
 	const struct vmset_config config = {
@@ -144,6 +159,8 @@ static void begin(const struct script *script)
 		take(&(struct step){
 			STEP_MAP, (uint8_t)(i * script->spread),
 			(uint8_t)(i * script->spread + 1), 9 });
+	if (script->wide)
+		widen();
 	for (step = script->begin; step->kind; step++)
 		take(step);
 }

@@ -33,6 +33,7 @@ struct script {
 	struct step begin[BEGIN_MOST];
 	/* What is logged: round after round of these. */
 	struct step round[STEPS_MOST];
+	bool wide;                      /* its only leaf, by an area at the end */
 };
 
 enum question_kind { ASK_FIND, ASK_NEXT, ASK_BELOW, ASK_RUN, ASK_RANGES,
