@@ -30,52 +30,55 @@ struct draft {
 	ptrdiff_t areas;
 };
 
-/*
- * Begin to fill fresh with what comes instead of [from, to).  The entry before
- * may join that, so it is copied there, but does not count yet.
- */
+/* Begin to fill fresh with what comes instead of [from, to). */
 static inline struct draft draft_open(const struct vmset__plan *plan)
 {
-	struct draft draft = { plan->fresh, 0 };
-
-	if (plan->from > plan->old)
-		*draft.at++ = plan->from[-1];
-	return draft;
+	return (struct draft){ plan->fresh, 0 };
 }
 
-/* Take in what was put at the place for the next entry. */
-static inline void emitted(const struct vmset__plan *plan,
-			   struct draft *draft, bool is_area)
+/*
+ * Take in what was put at the place for the next entry.  The first may join the
+ * entry before all that goes, which then goes, too.
+ */
+static inline void emitted(struct vmset__plan *plan, struct draft *draft,
+			   bool is_area)
 {
 	struct vmset_area *at = draft->at;
+	const struct vmset_area *before = at - 1;
 
-	if (plan->merge && at > plan->fresh && vmset__can_join(at - 1, at)) {
-		at[-1].end = at->end;
-		return;
+	if (at == plan->fresh)
+		before = plan->from > plan->old ? plan->from - 1 : NULL;
+	if (plan->merge && before && vmset__can_join(before, at)) {
+		if (at > plan->fresh) {
+			at[-1].end = at->end;
+			return;
+		}
+		at->start = before->start;
+		at->offset = before->offset;
+		plan->from = before;
 	}
 	draft->at++;
 	draft->areas += is_area;
 }
 
 /* The part [start, end) of the entry, with flags. */
-static inline void emit_part(const struct vmset__plan *plan,
-			     struct draft *draft,
+static inline void emit_part(struct vmset__plan *plan, struct draft *draft,
 			     const struct vmset_area *entry, uintptr_t start,
 			     uintptr_t end, uint32_t flags)
 {
 	struct vmset_area *part = draft->at;
 	bool is_area = vmset__is_area(entry);
 
-	*part = *entry;
-	if (is_area)
-		part->offset = vmset__offset_at(entry, start);
 	part->start = start;
 	part->end = end;
 	part->flags = flags;
+	part->backend = entry->backend;
+	part->offset = is_area ? vmset__offset_at(entry, start) : 0;
+	part->data = entry->data;
 	emitted(plan, draft, is_area);
 }
 
-static void emit_hidden(const struct vmset__plan *plan, struct draft *draft,
+static void emit_hidden(struct vmset__plan *plan, struct draft *draft,
 			enum vmset__kind kind, uintptr_t start, uintptr_t end,
 			void *data)
 {
@@ -125,28 +128,18 @@ static const struct vmset_area *old_end(const struct vmset__plan *plan)
 	return plan->old + plan->old_n;
 }
 
-/* All is there but the entry behind, which may join.  Who joins goes, too. */
+/* All is there but the entry behind, which may join, and then goes, too. */
 static inline void draft_close(struct vmset__plan *plan, struct draft draft)
 {
-	const struct vmset_area *from = plan->from, *to = plan->to;
 	const struct vmset_area *fresh = plan->fresh;
 
-	draft.areas -= count_areas(from, to);
-	if (plan->merge && draft.at > fresh && to < old_end(plan) &&
-	    vmset__can_join(draft.at - 1, to)) {
-		draft.at[-1].end = to->end;
-		plan->to = ++to;
-		draft.areas--;
-	}
-	if (from > plan->old) {
-		if (fresh->end == from[-1].end)
-			fresh++;
-		else
-			plan->from = --from;
-	}
-	plan->grows = draft.at - fresh > to - from;
-	plan->splice.len_change = draft.areas;
-	make_splice(&plan->splice, from, to, fresh, draft.at);
+	if (plan->merge && draft.at > fresh && plan->to < old_end(plan) &&
+	    vmset__can_join(draft.at - 1, plan->to))
+		draft.at[-1].end = plan->to++->end;
+	plan->grows = draft.at - fresh > plan->to - plan->from;
+	plan->splice.len_change = draft.areas - count_areas(plan->from,
+							    plan->to);
+	make_splice(&plan->splice, plan->from, plan->to, fresh, draft.at);
 }
 
 /*
@@ -171,8 +164,8 @@ static inline void cut_out(struct vmset__plan *plan, struct vmset_range range)
  * What is left of the first of those, in front of the range.  A guard goes that
  * was cut off from its area.
  */
-static inline void emit_before(const struct vmset__plan *plan,
-			       struct draft *draft, struct vmset_range range)
+static inline void emit_before(struct vmset__plan *plan, struct draft *draft,
+			       struct vmset_range range)
 {
 	const struct vmset_area *old = plan->from;
 
@@ -183,8 +176,8 @@ static inline void emit_before(const struct vmset__plan *plan,
 }
 
 /* The same of the last, behind the range. */
-static inline void emit_behind(const struct vmset__plan *plan,
-			       struct draft *draft, struct vmset_range range)
+static inline void emit_behind(struct vmset__plan *plan, struct draft *draft,
+			       struct vmset_range range)
 {
 	const struct vmset_area *old = plan->to;
 

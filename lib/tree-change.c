@@ -162,10 +162,13 @@ static bool same_summary(const struct vmset__summary *a,
 static void update_summaries(const struct vmset__cursor *path, unsigned level,
 			     struct vmset__summary sum)
 {
+	/* Nothing is known at any alignment before the first has its place. */
+	const bool notes = path->tree->alignment[0].align;
+
 	for (;;) {
 		const struct vmset__step_of_path *step = &path->path[++level];
 		struct vmset__inner *inner = step->node;
-		bool forgot = forget_rooms(inner, step->at);
+		bool forgot = notes && forget_rooms(inner, step->at);
 		uintptr_t part;
 
 		if (!forgot && same_summary(&inner->sum[step->at], &sum))
@@ -226,8 +229,8 @@ static void mark(struct vmset__leaf *leaf, unsigned slot, bool hidden)
 }
 
 /* The entry is plain, or the leaf wide. */
-static void store_entry(struct vmset__leaf *to, unsigned slot,
-			const struct vmset_area *entry)
+static inline void store_entry(struct vmset__leaf *to, unsigned slot,
+			       const struct vmset_area *entry)
 {
 	enum vmset__kind kind = vmset__kind(entry);
 	uint32_t flags = entry->flags;
@@ -649,11 +652,20 @@ static void join_neighbour(struct job *job)
 	}
 }
 
-/* How many entries of a leaf stay in front of the cut. */
-static unsigned before_cut(const struct vmset__leaf *leaf,
+/*
+ * How many entries stay in front of the cut, in the leaf to which a path leads that
+ * is not at one of those.
+ */
+static unsigned before_cut(const struct vmset__cursor *path,
 			   struct vmset_range cut)
 {
-	return vmset__ends_by(leaf, cut.start);
+	const struct vmset__leaf *leaf = path->leaf;
+	unsigned n = path->at;
+
+	while (n &&
+	       leaf->range[vmset__slot_of(leaf, n - 1)].end > cut.start)
+		n--;
+	return n;
 }
 
 /* The first entry of a leaf, from one on, that stays behind the cut. */
@@ -673,7 +685,7 @@ static void begin(struct job *job, const struct vmset__splice *splice)
 {
 	const struct vmset__leaf *left = job->change->left.leaf;
 	const struct vmset__leaf *right = job->change->right.leaf;
-	unsigned a = before_cut(left, splice->cut);
+	unsigned a = before_cut(&job->change->left, splice->cut);
 	unsigned b = behind_cut(right, left == right ? a : 0, splice->cut);
 
 	add_part(job, (struct part){ .kind = OLD_NODE, .n = a,
@@ -846,7 +858,7 @@ bool vmset__tree_keep(struct vmset__tree *tree)
 		    root_count(tree->root), FOR_URGENT);
 }
 
-/* See to it that there will be nodes when the change is published, too. */
+/* See to it that there will be nodes when the change is published, and if not. */
 static bool keep_after(struct vmset__tree *tree,
 		       const struct vmset__change *change,
 		       enum vmset__need need)
@@ -856,9 +868,10 @@ static bool keep_after(struct vmset__tree *tree,
 	unsigned level = vmset__root_level(root);
 
 	return need == VMSET__URGENT ||
-	       keep(tree, level,
-		    level || !change->leaf ? root_count(root) : change->count,
-		    need == VMSET__FREEING ? FOR_URGENT : FOR_MORE);
+	       (keep(tree, level,
+		     level || !change->leaf ? root_count(root) : change->count,
+		     need == VMSET__FREEING ? FOR_URGENT : FOR_MORE) &&
+		(change->slot != &tree->root || vmset__tree_keep(tree)));
 }
 
 /* In general.  The left path may have been good for the common case only. */
@@ -903,27 +916,34 @@ static void fill_slots(struct vmset__change *change,
 }
 
 /*
- * An order: that of the leaf, with n places instead of [a, b).  Copied by constant
- * lengths, over what is then overwritten.
+ * An order: the old one, with n places instead of [a, b), so that there are count.
+ * All others are taken from where they are there, or from as far beside it as they
+ * move, whatever else is there.
  */
-static void make_order(uint16_t *to, const struct vmset__leaf *leaf, unsigned a,
-		       unsigned b, const uint16_t *places, unsigned n)
+static void make_order(uint16_t *restrict to, const uint16_t *restrict old,
+		       unsigned a, unsigned b, const uint16_t *places,
+		       unsigned n, unsigned count)
 {
-	uint16_t old[2 * LEAF_KEYS], fresh[2 * LEAF_KEYS];
+	/* Both as signed numbers: SSE2 compares no others. */
+	const int16_t behind = (int16_t)a, end = (int16_t)count;
+	const uint16_t *moved = old + b - (a + n);
 
-	memcpy(old, vmset__order(leaf), LEAF_KEYS * sizeof *old);
-	for (unsigned i = 0; i < LEAF_KEYS; i++)
-		old[LEAF_KEYS + i] = NO_PLACE;
-	memcpy(fresh, old, LEAF_KEYS * sizeof *old);
-	for (unsigned i = 0; i < n; i++)
-		fresh[a + i] = places[i];
-	memcpy(&fresh[a + n], &old[b], LEAF_KEYS * sizeof *old);
+	_Static_assert(offsetof(struct vmset__leaf, order) >= LEAF_KEYS * 2 &&
+		       sizeof(struct vmset_range[LEAF_SLOTS]) >= LEAF_KEYS * 2,
+		       "words on both sides of the orders");
+	for (int16_t i = 0; i < LEAF_KEYS; i++) {
+		uint16_t there = old[i], beside = moved[i];
+		uint16_t place = i < behind ? there : beside;
+
+		place = i < end ? place : NO_PLACE;
 #if VMSET_SHARED_WATCHED
-	for (unsigned i = 0; i < LEAF_KEYS; i++)
-		vmset__store(&to[i], fresh[i]);
+		vmset__store(&to[i], place);
 #else
-	memcpy(to, fresh, LEAF_KEYS * sizeof *to);
+		to[i] = place;
 #endif
+	}
+	for (unsigned i = 0; i < n; i++)
+		vmset__store(&to[a + i], places[i]);
 }
 
 /*
@@ -974,7 +994,7 @@ static void prepare_turn(struct vmset__change *change,
 	/* No word of this turn before the end of the last one. */
 	vmset__fence_release();
 	fill_slots(change, splice, places);
-	make_order(fresh, leaf, a, b, places, n);
+	make_order(fresh, vmset__order(leaf), a, b, places, n, change->count);
 	change->used &= ~slots_of(leaf, a, b);
 	change->slot = &leaf->turn;
 	change->fresh = leaf->turn + 1;
@@ -1016,7 +1036,7 @@ static bool take_turn(const struct vmset__tree *tree,
 		      const struct vmset__splice *splice)
 {
 	struct vmset__leaf *leaf = change->left.leaf;
-	unsigned a = before_cut(leaf, splice->cut);
+	unsigned a = before_cut(&change->left, splice->cut);
 	unsigned b = behind_cut(leaf, a, splice->cut);
 	size_t count = leaf->node.count - (b - a) + splice->n;
 

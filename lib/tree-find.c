@@ -48,16 +48,30 @@ __attribute__((noinline)) static int look_again(const struct vmset__tree *tree,
 	return answer(&found, addr, area);
 }
 
-/* In a leaf that is wide.  Apart: it takes registers that have to be saved. */
-__attribute__((noinline)) static int find_wide(const struct vmset__tree *tree,
-					       uintptr_t epoch,
-					       const struct vmset__leaf *leaf,
-					       uintptr_t turn, uintptr_t addr,
+/*
+ * From a node on, where the keys of its ends do not tell, or the leaf is wide.
+ * Apart, as it takes registers that have to be saved.
+ */
+__attribute__((noinline)) static int find_from(const struct vmset__tree *tree,
+					       uintptr_t epoch, uintptr_t at,
+					       uintptr_t addr,
 					       struct vmset_area *area)
 {
+	const struct vmset__leaf *leaf;
+	uintptr_t node = vmset__root_node(at), turn;
 	struct vmset_area found;
 	uint16_t place;
 
+	for (unsigned level = vmset__root_level(at); level; level--) {
+		const struct vmset__inner *inner = vmset__inner(node);
+
+		node = vmset__load_acquire(
+			&inner->child[vmset__route(inner, addr)].node);
+		if (vmset__moved_on(tree, epoch))
+			return look_again(tree, epoch, addr, area);
+	}
+	leaf = vmset__leaf(node);
+	turn = vmset__load_acquire(&leaf->turn);
 	vmset__ends_by_way(leaf, vmset__order_at(leaf, turn), addr, &place,
 			   vmset__keys_below);
 	if (place == NO_PLACE)
@@ -68,14 +82,15 @@ __attribute__((noinline)) static int find_wide(const struct vmset__tree *tree,
 	return answer(&found, addr, area);
 }
 
-SPECIALIZED int find(const struct vmset__tree *tree, uintptr_t addr,
-		     struct vmset_area *area, vmset__keys_below_fn *keys_below)
+/* far: whether it pays to ask memory for more than will be wanted. */
+SPECIALIZED int descend(const struct vmset__tree *tree, uintptr_t epoch,
+			uintptr_t root, uintptr_t addr,
+			struct vmset_area *area, bool far,
+			vmset__keys_below_fn *keys_below)
 {
-	const uintptr_t epoch = vmset__load_acquire(&tree->slab.epoch);
-	const uintptr_t root = vmset__load_acquire(&tree->root);
-	const bool far = vmset__root_level(root) > NEAR_LEVELS;
 	uintptr_t node = vmset__root_node(root), turn;
 	const struct vmset__leaf *leaf;
+	const uint16_t *order;
 	struct vmset_range range;
 	uint32_t flags;
 	uint16_t place;
@@ -84,31 +99,37 @@ SPECIALIZED int find(const struct vmset__tree *tree, uintptr_t addr,
 
 	for (unsigned level = vmset__root_level(root); level; level--) {
 		const struct vmset__inner *inner = vmset__inner(node);
+		const struct vmset__child *child;
 
-		if (vmset__moved_on(tree, epoch))
-			return look_again(tree, epoch, addr, area);
 		/* Beside the keys, which will tell which of them it is. */
 		if (far && level == 1)
 			vmset__prefetch(inner->child, sizeof inner->child);
-		node = vmset__load_acquire(&inner->child[vmset__route_way(
-				inner, addr, keys_below)].node);
+		child = &inner->child[vmset__route_by_keys(inner, addr,
+							   keys_below)];
+		if (__builtin_expect(vmset__load(&child->bound) <= addr, 0))
+			return find_from(tree, epoch, vmset__root(inner, level),
+					 addr, area);
+		node = vmset__load_acquire(&child->node);
+		if (vmset__moved_on(tree, epoch))
+			return look_again(tree, epoch, addr, area);
 	}
-	if (vmset__moved_on(tree, epoch))
-		return look_again(tree, epoch, addr, area);
 	leaf = vmset__leaf(node);
 	if (far)
 		vmset__prefetch(leaf->order,
 				sizeof leaf->order + sizeof leaf->range);
 	turn = vmset__load_acquire(&leaf->turn);
-	if (vmset__load(&leaf->wide))
-		return find_wide(tree, epoch, leaf, turn, addr, area);
-	vmset__ends_by_way(leaf, vmset__order_at(leaf, turn), addr, &place,
-			   keys_below);
-	if (place == NO_PLACE)
-		return look_again(tree, epoch, addr, area);
+	order = vmset__order_at(leaf, turn);
+	/* Behind the last place there is another that does not do. */
+	place = vmset__load(&order[vmset__ends_by_keys(leaf, order, addr,
+						       keys_below) %
+				   LEAF_KEYS]);
 	slot = vmset__slot(place);
 	range.start = vmset__load(&leaf->range[slot].start);
 	range.end = vmset__load(&leaf->range[slot].end);
+	if (__builtin_expect(place == NO_PLACE, 0) ||
+	    __builtin_expect(range.end <= addr, 0) ||
+	    __builtin_expect(vmset__load(&leaf->wide), 0))
+		return find_from(tree, epoch, node, addr, area);
 	flags = vmset__load(&leaf->flags[slot]);
 	hidden = vmset__slot_is_hidden(leaf, slot);
 	if (vmset__moved_on_in(tree, epoch, leaf, turn))
@@ -118,6 +139,17 @@ SPECIALIZED int find(const struct vmset__tree *tree, uintptr_t addr,
 	if (area)
 		vmset__plain_area(tree, range, flags, area);
 	return 0;
+}
+
+SPECIALIZED int find(const struct vmset__tree *tree, uintptr_t addr,
+		     struct vmset_area *area, vmset__keys_below_fn *keys_below)
+{
+	const uintptr_t epoch = vmset__load_acquire(&tree->slab.epoch);
+	const uintptr_t root = vmset__load_acquire(&tree->root);
+
+	if (vmset__root_level(root) > NEAR_LEVELS)
+		return descend(tree, epoch, root, addr, area, true, keys_below);
+	return descend(tree, epoch, root, addr, area, false, keys_below);
 }
 
 static bool always(void)

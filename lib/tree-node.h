@@ -177,13 +177,13 @@ static inline enum vmset__class vmset__class_of(uintptr_t node, unsigned level)
 	return vmset__leaf(node)->wide ? VMSET__WIDE_LEAF : VMSET__LEAF;
 }
 
-/* Without a branch: its outcome would be known late, when the node is. */
+/* An address below the base is rare: who guesses that it is not need not wait. */
 static inline uintptr_t vmset__distance(struct vmset__scale scale,
 					uintptr_t addr)
 {
-	uintptr_t above = -(uintptr_t)(addr >= scale.base);
-
-	return ((addr - scale.base) & above) >> scale.shift;
+	if (__builtin_expect(addr < scale.base, 0))
+		return 0;
+	return (addr - scale.base) >> scale.shift;
 }
 
 static inline uint16_t vmset__key(struct vmset__scale scale, uintptr_t addr)
@@ -239,19 +239,27 @@ static inline uint16_t vmset__place_at(const uint16_t *order, unsigned i)
 }
 
 /*
- * How many entries of a leaf end at addr or below, by one of its orders.  *place
- * becomes that of the next, or NO_PLACE.
+ * How many entries of a leaf end at addr or below, by one of its orders, as far as
+ * the keys tell: there may be more.
  */
+SPECIALIZED unsigned vmset__ends_by_keys(const struct vmset__leaf *leaf,
+					 const uint16_t *order, uintptr_t addr,
+					 vmset__keys_below_fn *keys_below)
+{
+	const struct vmset__scale scale = {
+		vmset__load(&leaf->base), vmset__load(&leaf->node.shift),
+	};
+
+	return keys_below(order, LEAF_KEYS, vmset__leaf_place(scale, addr, 0));
+}
+
+/* All of them.  *place becomes that of the next, or NO_PLACE. */
 SPECIALIZED unsigned vmset__ends_by_way(const struct vmset__leaf *leaf,
 					const uint16_t *order, uintptr_t addr,
 					uint16_t *place,
 					vmset__keys_below_fn *keys_below)
 {
-	const struct vmset__scale scale = {
-		vmset__load(&leaf->base), vmset__load(&leaf->node.shift),
-	};
-	unsigned i = keys_below(order, LEAF_KEYS,
-				vmset__leaf_place(scale, addr, 0));
+	unsigned i = vmset__ends_by_keys(leaf, order, addr, keys_below);
 
 	while ((*place = vmset__place_at(order, i)) != NO_PLACE &&
 	       vmset__load(&leaf->range[vmset__slot(*place)].end) <= addr)
@@ -267,6 +275,24 @@ static inline unsigned vmset__ends_by(const struct vmset__leaf *leaf,
 
 	return vmset__ends_by_way(leaf, vmset__order(leaf), addr, &place,
 				  vmset__keys_below);
+}
+
+/*
+ * The first child whose bound may be above addr, as far as the keys tell.
+ *
+ * As the last key is KEY_MAX, it is a child; but where the node has given its page
+ * back, there are only zeroes, and any will do.
+ */
+SPECIALIZED size_t vmset__route_by_keys(const struct vmset__inner *inner,
+					uintptr_t addr,
+					vmset__keys_below_fn *keys_below)
+{
+	const struct vmset__scale scale = {
+		vmset__load(&inner->base), vmset__load(&inner->node.shift),
+	};
+
+	return keys_below(inner->key, INNER_KEYS, vmset__key(scale, addr)) %
+	       INNER_KEYS;
 }
 
 /* From child i on, where the key of its bound was not enough to tell. */
@@ -290,16 +316,8 @@ SPECIALIZED unsigned vmset__route_way(const struct vmset__inner *inner,
 				      uintptr_t addr,
 				      vmset__keys_below_fn *keys_below)
 {
-	const struct vmset__scale scale = {
-		vmset__load(&inner->base), vmset__load(&inner->node.shift),
-	};
-	size_t i = keys_below(inner->key, INNER_KEYS,
-			      vmset__key(scale, addr)) % INNER_KEYS;
+	size_t i = vmset__route_by_keys(inner, addr, keys_below);
 
-	/*
-	 * As the last key is KEY_MAX, i is a child; but where the node has given
-	 * its page back, there are only zeroes, and any i will do.
-	 */
 	if (__builtin_expect(vmset__load(&inner->child[i].bound) <= addr, 0))
 		i = vmset__route_on(inner, (unsigned)i, addr);
 	return (unsigned)i;

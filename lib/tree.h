@@ -180,7 +180,8 @@ struct vmset__summary {
 struct vmset__change {
 	/*
 	 * May be set, for prepare, by who has sought an address below the
-	 * lowest end with left, and has not gone beyond that leaf with it.
+	 * lowest end with left, and gone on with it behind the cut, but not
+	 * beyond that leaf.
 	 */
 	bool routed;
 	uintptr_t *slot;                /* the word to store */

@@ -243,8 +243,8 @@ static inline int carry_out(struct op *op)
 	int rc;
 
 	vmset__change_init(&op->change);
-	if ((op->plan.steps_n && !vmset__tree_keep(tree)) ||
-	    (change && vmset__tree_prepare(tree, &op->change, splice, need)))
+	if (change ? vmset__tree_prepare(tree, &op->change, splice, need) :
+		     op->plan.steps_n && !vmset__tree_keep(tree))
 		return vmset__why_no_memory();
 	rc = vmset__apply(&op->plan, &op->set->tally, on_lost, op);
 	if (rc)
