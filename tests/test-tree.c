@@ -376,6 +376,35 @@ START_TEST(out_of_memory_for_an_empty_tree)
 }
 END_TEST
 
+/* Nodes of one class are out, while there are enough of all others. */
+START_TEST(out_of_memory_for_a_class)
+{
+	struct vmset__node *taken = NULL, *node;
+	struct vmset__change change;
+
+	random_splice(0, 2000);
+	assert_ok(prepare(&change, 0, count, model, count));
+	vmset__tree_discard(&tree, &change);
+	syscalls_watch((struct vmset_range){ 0, 0 });
+	syscalls_starve();
+	while ((node = vmset__slab_alloc(&tree.slab, _i, false))) {
+		node->made = taken;
+		taken = node;
+	}
+	assert_err(prepare(&change, 0, count, model, count), -ENOMEM);
+	syscalls_stop();
+	while ((node = taken)) {
+		taken = node->made;
+		vmset__slab_unalloc(&tree.slab, _i, node);
+	}
+	check_entries();
+	assert_ok(prepare(&change, 0, count, model, count));
+	vmset__tree_publish(&tree, &change);
+	check();
+	check_entries();
+}
+END_TEST
+
 /* An object that leaves no room for the first node. */
 START_TEST(out_of_memory_for_a_tree)
 {
@@ -679,6 +708,8 @@ Suite *suite_tree(void)
 	tcase_add_test(changes, discarding);
 	tcase_add_test(changes, out_of_memory);
 	tcase_add_test(changes, out_of_memory_for_an_empty_tree);
+	tcase_add_loop_test(changes, out_of_memory_for_a_class,
+			    VMSET__WIDE_LEAF, VMSET__CLASSES);
 	tcase_add_test(changes, out_of_memory_for_a_tree);
 	tcase_add_test(changes, filling);
 	suite_add_tcase(suite, changes);
