@@ -106,6 +106,7 @@ SPECIALIZED int descend(const struct vmset__tree *tree, uintptr_t epoch,
 			vmset__prefetch(inner->child, sizeof inner->child);
 		child = &inner->child[vmset__route_by_keys(inner, addr,
 							   keys_below)];
+		/* That child would do: the way on from its leaf is longer. */
 		if (__builtin_expect(vmset__load(&child->bound) <= addr, 0))
 			return find_from(tree, epoch, vmset__root(inner, level),
 					 addr, area);

@@ -376,32 +376,67 @@ START_TEST(out_of_memory_for_an_empty_tree)
 }
 END_TEST
 
+/* All nodes of a class but those in use, by made; urgent: also those kept. */
+static struct vmset__node *take_all(enum vmset__class class, bool urgent)
+{
+	struct vmset__node *taken = NULL, *node;
+
+	syscalls_watch((struct vmset_range){ 0, 0 });
+	syscalls_starve();
+	while ((node = vmset__slab_alloc(&tree.slab, class, urgent))) {
+		node->made = taken;
+		taken = node;
+	}
+	return taken;
+}
+
+static void put_all(enum vmset__class class, struct vmset__node *taken)
+{
+	struct vmset__node *node;
+
+	syscalls_stop();
+	while ((node = taken)) {
+		taken = node->made;
+		vmset__slab_unalloc(&tree.slab, class, node);
+	}
+}
+
 /* Nodes of one class are out, while there are enough of all others. */
 START_TEST(out_of_memory_for_a_class)
 {
-	struct vmset__node *taken = NULL, *node;
+	struct vmset__node *taken;
 	struct vmset__change change;
 
 	random_splice(0, 2000);
 	assert_ok(prepare(&change, 0, count, model, count));
 	vmset__tree_discard(&tree, &change);
-	syscalls_watch((struct vmset_range){ 0, 0 });
-	syscalls_starve();
-	while ((node = vmset__slab_alloc(&tree.slab, _i, false))) {
-		node->made = taken;
-		taken = node;
-	}
+	taken = take_all(_i, false);
 	assert_err(prepare(&change, 0, count, model, count), -ENOMEM);
-	syscalls_stop();
-	while ((node = taken)) {
-		taken = node->made;
-		vmset__slab_unalloc(&tree.slab, _i, node);
-	}
+	put_all(_i, taken);
 	check_entries();
 	assert_ok(prepare(&change, 0, count, model, count));
 	vmset__tree_publish(&tree, &change);
 	check();
 	check_entries();
+}
+END_TEST
+
+/*
+ * A tree that becomes one leaf needs no inner nodes, but it may stay as it is, and
+ * then urgent changes do.
+ */
+START_TEST(out_of_memory_for_a_tree_that_stays)
+{
+	struct vmset__node *taken;
+	struct vmset__change change;
+
+	random_splice(0, 4 * VMSET_LEAF_SLOTS);
+	taken = take_all(VMSET__INNER, true);
+	assert_err(prepare(&change, 0, count, model, 1), -ENOMEM);
+	put_all(VMSET__INNER, taken);
+	check_entries();
+	assert_ok(prepare(&change, 0, count, model, 1));
+	vmset__tree_discard(&tree, &change);
 }
 END_TEST
 
@@ -710,6 +745,7 @@ Suite *suite_tree(void)
 	tcase_add_test(changes, out_of_memory_for_an_empty_tree);
 	tcase_add_loop_test(changes, out_of_memory_for_a_class,
 			    VMSET__WIDE_LEAF, VMSET__CLASSES);
+	tcase_add_test(changes, out_of_memory_for_a_tree_that_stays);
 	tcase_add_test(changes, out_of_memory_for_a_tree);
 	tcase_add_test(changes, filling);
 	suite_add_tcase(suite, changes);
