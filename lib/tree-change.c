@@ -926,12 +926,15 @@ static void make_order(uint16_t *restrict to, const uint16_t *restrict old,
 {
 	/* Both as signed numbers: SSE2 compares no others. */
 	const int16_t behind = (int16_t)a, end = (int16_t)count;
+	const int16_t keys = LEAF_KEYS;
 	const uint16_t *moved = old + b - (a + n);
 
-	_Static_assert(offsetof(struct vmset__leaf, order) >= LEAF_KEYS * 2 &&
-		       sizeof(struct vmset_range[LEAF_SLOTS]) >= LEAF_KEYS * 2,
+	_Static_assert(offsetof(struct vmset__leaf, order) >=
+			       sizeof(uint16_t[LEAF_KEYS]) &&
+		       sizeof(struct vmset_range[LEAF_SLOTS]) >=
+			       sizeof(uint16_t[LEAF_KEYS]),
 		       "words on both sides of the orders");
-	for (int16_t i = 0; i < LEAF_KEYS; i++) {
+	for (int16_t i = 0; i < keys; i++) {
 		uint16_t there = old[i], beside = moved[i];
 		uint16_t place = i < behind ? there : beside;
 
