@@ -44,10 +44,12 @@ static inline void emitted(struct vmset__plan *plan, struct draft *draft,
 			   bool is_area)
 {
 	struct vmset_area *at = draft->at;
-	const struct vmset_area *before = at - 1;
+	const struct vmset_area *before = NULL;
 
-	if (at == plan->fresh)
-		before = plan->from > plan->old ? plan->from - 1 : NULL;
+	if (at > plan->fresh)
+		before = at - 1;
+	else if (plan->from > plan->old)
+		before = plan->from - 1;
 	if (plan->merge && before && vmset__can_join(before, at)) {
 		if (at > plan->fresh) {
 			at[-1].end = at->end;

@@ -653,8 +653,8 @@ static void join_neighbour(struct job *job)
 }
 
 /*
- * How many entries stay in front of the cut, in the leaf to which a path leads that
- * is not at one of those.
+ * How many entries of the leaf at the end of a path stay in front of the cut.  The
+ * path is at the entry behind those, or farther on.
  */
 static unsigned before_cut(const struct vmset__cursor *path,
 			   struct vmset_range cut)
