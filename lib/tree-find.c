@@ -19,12 +19,6 @@
 #include <immintrin.h>
 #endif
 
-/*
- * A tree with more levels of inner nodes does not fit into the caches that are
- * near, so that it pays to ask memory for more than will be wanted.
- */
-#define NEAR_LEVELS 2
-
 /* Of the lowest entry that ends above addr. */
 static int answer(const struct vmset_area *found, uintptr_t addr,
 		  struct vmset_area *area)
@@ -82,7 +76,7 @@ __attribute__((noinline)) static int find_from(const struct vmset__tree *tree,
 	return answer(&found, addr, area);
 }
 
-/* far: whether it pays to ask memory for more than will be wanted. */
+/* far: whether the root has more than NEAR_LEVELS. */
 SPECIALIZED int descend(const struct vmset__tree *tree, uintptr_t epoch,
 			uintptr_t root, uintptr_t addr,
 			struct vmset_area *area, bool far,
@@ -101,9 +95,8 @@ SPECIALIZED int descend(const struct vmset__tree *tree, uintptr_t epoch,
 		const struct vmset__inner *inner = vmset__inner(node);
 		const struct vmset__child *child;
 
-		/* Beside the keys, which will tell which of them it is. */
-		if (far && level == 1)
-			vmset__prefetch(inner->child, sizeof inner->child);
+		if (far)
+			vmset__expect_children(inner, level);
 		child = &inner->child[vmset__route_by_keys(inner, addr,
 							   keys_below)];
 		/* That child would do: the way on from its leaf is longer. */
@@ -117,7 +110,8 @@ SPECIALIZED int descend(const struct vmset__tree *tree, uintptr_t epoch,
 	leaf = vmset__leaf(node);
 	if (far)
 		vmset__prefetch(leaf->order,
-				sizeof leaf->order + sizeof leaf->range);
+				offsetof(struct vmset__leaf, more) -
+				offsetof(struct vmset__leaf, order));
 	turn = vmset__load_acquire(&leaf->turn);
 	order = vmset__order_at(leaf, turn);
 	/* Behind the last place there is another that does not do. */

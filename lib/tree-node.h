@@ -342,6 +342,20 @@ SPECIALIZED void vmset__prefetch(const void *words, size_t size)
 		__builtin_prefetch(line + at);
 }
 
+/*
+ * A tree with more levels of inner nodes does not fit into the caches that are
+ * near.  Then it pays to ask for more of the nodes at these levels than will be
+ * wanted: for the children beside the keys, which will tell which of them it is.
+ */
+#define NEAR_LEVELS 2
+
+SPECIALIZED void vmset__expect_children(const struct vmset__inner *inner,
+					unsigned level)
+{
+	if (level <= NEAR_LEVELS)
+		vmset__prefetch(inner->child, sizeof inner->child);
+}
+
 static inline bool vmset__overtaken(const struct vmset__tree *tree,
 				    uintptr_t epoch)
 {

@@ -275,15 +275,16 @@ static inline void copy_range(struct vmset_range *to,
  * Copy the ranges at n places, but hidden ones, at most room.  Returns how many;
  * *seen becomes how many places that took.
  */
-static size_t copy_ranges(struct vmset_range *to, size_t room,
-			  const struct vmset__leaf *leaf,
-			  const uint16_t *places, size_t n, size_t *seen)
+SPECIALIZED size_t copy_ranges(struct vmset_range *to, size_t room,
+			       const struct vmset__leaf *leaf,
+			       const uint16_t *places, size_t n, size_t *seen)
 {
 	const uint32_t hidden = vmset__load(&leaf->hidden);
 	size_t copied = 0, i;
 
 	if (!hidden) {
 		n = vmset__min(n, room);
+#pragma GCC unroll 4
 		for (i = 0; i < n; i++)
 			copy_range(&to[i], leaf,
 				   vmset__slot(vmset__load(&places[i])));
@@ -301,16 +302,17 @@ static size_t copy_ranges(struct vmset_range *to, size_t room,
 }
 
 /* Add a leaf's areas that end above addr; false: what was added is worthless. */
-static bool gather_leaf(const struct vmset__tree *tree, uintptr_t epoch,
-			const struct vmset__leaf *leaf, uintptr_t addr,
-			struct gathering *all)
+SPECIALIZED bool gather_leaf(const struct vmset__tree *tree, uintptr_t epoch,
+			     const struct vmset__leaf *leaf, uintptr_t addr,
+			     struct gathering *all)
 {
 	const uintptr_t turn = vmset__load_acquire(&leaf->turn);
 	const uint16_t *order = vmset__order_at(leaf, turn);
 	struct gathering more = *all;
 	uint16_t place;
-	unsigned from = vmset__ends_by_way(leaf, order, addr, &place,
-					   vmset__keys_below);
+	/* Above 0 all of them end. */
+	unsigned from = addr ? vmset__ends_by_way(leaf, order, addr, &place,
+						  vmset__keys_below) : 0;
 	unsigned count = vmset__keys_below(order, LEAF_KEYS, NO_PLACE);
 	size_t seen = 0;
 
@@ -363,13 +365,15 @@ static void gather_leaves(const struct vmset__tree *tree, uintptr_t epoch,
 	count = vmset__load(&inner->node.count);
 	for (; i < count && more.n < more.max; i++) {
 		node = vmset__load_acquire(&inner->child[i].node);
-		if (i + 1 < count)
-			expect_ranges(vmset__load(&inner->child[i + 1].node));
+		if (i + 2 < count)
+			expect_ranges(vmset__load(&inner->child[i + 2].node));
 		if (vmset__overtaken(tree, epoch) ||
 		    !gather_leaf(tree, epoch, vmset__leaf(node), addr, &more) ||
 		    seq % 2 || vmset__load(&tree->seq) != seq)
 			return;
 		*all = more;
+		/* The next leaf is wanted whole. */
+		addr = 0;
 	}
 }
 
@@ -401,8 +405,11 @@ void vmset__cursor_route(struct vmset__cursor *cursor,
 	cursor->level = vmset__root_level(tree->root);
 	for (unsigned level = cursor->level; level; level--) {
 		struct vmset__inner *inner = vmset__inner(node);
-		unsigned i = vmset__route(inner, addr);
+		unsigned i;
 
+		vmset__expect_children(inner, level);
+		i = vmset__route(inner, addr);
+		vmset__prefetch(&inner->sum[i], sizeof inner->sum[i]);
 		cursor->path[level].node = inner;
 		cursor->path[level].at = i;
 		node = inner->child[i].node;
