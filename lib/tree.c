@@ -407,6 +407,7 @@ void vmset__cursor_route(struct vmset__cursor *cursor,
 		struct vmset__inner *inner = vmset__inner(node);
 		unsigned i;
 
+		/* In any tree: a writer's system calls leave little in the caches. */
 		vmset__expect_children(inner, level);
 		i = vmset__route(inner, addr);
 		vmset__prefetch(&inner->sum[i], sizeof inner->sum[i]);
