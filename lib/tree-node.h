@@ -177,19 +177,33 @@ static inline enum vmset__class vmset__class_of(uintptr_t node, unsigned level)
 	return vmset__leaf(node)->wide ? VMSET__WIDE_LEAF : VMSET__LEAF;
 }
 
-/* An address below the base is rare: who guesses that it is not need not wait. */
-static inline uintptr_t vmset__distance(struct vmset__scale scale,
-					uintptr_t addr)
+/* In a branch: keeps it one, so that the machine guesses and need not wait. */
+#define SELDOM() __asm__ volatile("")
+
+/*
+ * The key of an address, and at most max.  Addresses below the base, or beyond the
+ * greatest key, are rare.
+ */
+static inline uint16_t vmset__key_to(struct vmset__scale scale, uintptr_t addr,
+				     uint16_t max)
 {
-	if (__builtin_expect(addr < scale.base, 0))
-		return 0;
-	return (addr - scale.base) >> scale.shift;
+	uintptr_t key = 0;
+
+	if (__builtin_expect(addr < scale.base, 0)) {
+		SELDOM();
+	} else {
+		key = (addr - scale.base) >> scale.shift;
+		if (__builtin_expect(key > max, 0)) {
+			SELDOM();
+			key = max;
+		}
+	}
+	return (uint16_t)key;
 }
 
 static inline uint16_t vmset__key(struct vmset__scale scale, uintptr_t addr)
 {
-	return (uint16_t)vmset__min(vmset__distance(scale, addr),
-				    VMSET__KEY_MAX);
+	return vmset__key_to(scale, addr, VMSET__KEY_MAX);
 }
 
 #define NO_PLACE VMSET__KEY_MAX
@@ -200,7 +214,7 @@ static inline uint16_t vmset__key(struct vmset__scale scale, uintptr_t addr)
 static inline uint16_t vmset__leaf_place(struct vmset__scale scale,
 					 uintptr_t addr, unsigned slot)
 {
-	uintptr_t key = vmset__min(vmset__distance(scale, addr), LEAF_KEY_MAX);
+	unsigned key = vmset__key_to(scale, addr, LEAF_KEY_MAX);
 
 	return (uint16_t)(key << SLOT_BITS | slot);
 }
