@@ -131,11 +131,8 @@ static double take_turn(struct bench *b, operation_fn *operation)
 	double begun = cpu_ns();
 	size_t i;
 
-	for (i = 0; i < TURN; i++) {
-		size_t at = b->layout.order[b->at++ % b->layout.nr];
-
-		operation(b, &b->layout.areas[at]);
-	}
+	for (i = 0; i < TURN; i++)
+		operation(b, &b->layout.shuffled[b->at++ % b->layout.nr]);
 	return cpu_ns() - begun;
 }
 
@@ -209,8 +206,7 @@ void kernel_measure(struct results *results, size_t areas,
 	layout_free(&b.layout);
 	layout_make(&b.layout, areas, vmset_bounds(b.set).start, GAP);
 	for (i = 0; i < areas; i++) {
-		const struct vmset_range *area =
-			&b.layout.areas[b.layout.order[i]];
+		const struct vmset_range *area = &b.layout.shuffled[i];
 
 		need(vmset_map(b.set, area->start, area->end - area->start,
 			       RW, 0) == 0, "vmset_map");

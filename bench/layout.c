@@ -35,12 +35,14 @@ void layout_make(struct layout *layout, size_t nr, uintptr_t base,
 {
 	struct rng rng = { SEED };
 	uintptr_t at = base;
+	uint32_t *order;
 	size_t i;
 
 	*layout = (struct layout){ .nr = nr };
 	layout->areas = calloc(nr, sizeof(*layout->areas));
-	layout->order = calloc(nr, sizeof(*layout->order));
-	need(layout->areas && layout->order, "no memory");
+	layout->shuffled = calloc(nr, sizeof(*layout->shuffled));
+	order = calloc(nr, sizeof(*order));
+	need(layout->areas && layout->shuffled && order, "no memory");
 	for (i = 0; i < nr; i++) {
 		at += i + 1 == nr ? last_gap : draw_gap(&rng) * PAGE;
 		layout->areas[i].start = at;
@@ -48,13 +50,16 @@ void layout_make(struct layout *layout, size_t nr, uintptr_t base,
 		layout->areas[i].end = at;
 	}
 	layout->bounds = (struct vmset_range){ base, at };
-	layout_shuffle(layout->order, nr, &rng);
+	layout_shuffle(order, nr, &rng);
+	for (i = 0; i < nr; i++)
+		layout->shuffled[i] = layout->areas[order[i]];
+	free(order);
 }
 
 void layout_free(struct layout *layout)
 {
 	free(layout->areas);
-	free(layout->order);
+	free(layout->shuffled);
 }
 
 uintptr_t layout_address(const struct layout *layout, struct rng *rng)

@@ -28,7 +28,8 @@ struct layout {
 	size_t nr;
 	struct vmset_range bounds;
 	struct vmset_range *areas;      /* in address order */
-	uint32_t *order;                /* their indices, shuffled */
+	/* In random order; copies, so that going through them meets no misses. */
+	struct vmset_range *shuffled;
 };
 
 /* From base on.  The last gap is of last_gap bytes. */

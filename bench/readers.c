@@ -302,9 +302,7 @@ static void *write_on(void *arg)
 	double due = wall_ns();
 
 	for (*count = 0; !stopped(); ++*count) {
-		size_t i = layout.order[*count % layout.nr];
-
-		subject->write(&layout.areas[i],
+		subject->write(&layout.shuffled[*count % layout.nr],
 			       2 + (uint32_t)(*count / layout.nr % 2));
 		due += PACE_NS;
 		while (writer == PACED && wall_ns() < due)

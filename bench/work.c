@@ -67,12 +67,12 @@ static void map_all(const struct bench *b, const struct subject *s)
 {
 	const struct layout *l = &b->layout;
 	/* The linear peer only takes them in order. */
-	bool in_order = !s->peer->unmap;
+	const struct vmset_range *areas = s->peer->unmap ? l->shuffled :
+							    l->areas;
 	size_t i;
 
 	for (i = 0; i < l->nr; i++) {
-		const struct vmset_range *area =
-			&l->areas[in_order ? i : l->order[i]];
+		const struct vmset_range *area = &areas[i];
 
 		need(s->peer->map(s->areas, area->start,
 				  area->end - area->start, VMSET_READ), "map");
@@ -243,7 +243,7 @@ static void measure_alloc(struct bench *b, const struct subject *s)
 
 static const struct vmset_range *nth(const struct bench *b, size_t i)
 {
-	return &b->layout.areas[b->layout.order[i % b->layout.nr]];
+	return &b->layout.shuffled[i % b->layout.nr];
 }
 
 enum cut { UNMAP, REFILL, PROTECT, PUT_BACK, CUTS };
