@@ -916,16 +916,16 @@ static void fill_slots(struct vmset__change *change,
 }
 
 /*
- * An order: the old one, with n places instead of [a, b), so that there are count.
- * All others are taken from where they are there, or from as far beside it as they
- * move, whatever else is there.
+ * An order: the old one, with n places instead of [a, b).  All others are taken
+ * from where they are there, or from as far beside it as they move, and what is
+ * behind them there with them; whatever comes from behind the end is put right.
  */
 static void make_order(uint16_t *restrict to, const uint16_t *restrict old,
 		       unsigned a, unsigned b, const uint16_t *places,
-		       unsigned n, unsigned count)
+		       unsigned n)
 {
-	/* Both as signed numbers: SSE2 compares no others. */
-	const int16_t behind = (int16_t)a, end = (int16_t)count;
+	/* A signed number: SSE2 compares no others. */
+	const int16_t behind = (int16_t)a;
 	const int16_t keys = LEAF_KEYS;
 	const uint16_t *moved = old + b - (a + n);
 
@@ -938,7 +938,6 @@ static void make_order(uint16_t *restrict to, const uint16_t *restrict old,
 		uint16_t there = old[i], beside = moved[i];
 		uint16_t place = i < behind ? there : beside;
 
-		place = i < end ? place : NO_PLACE;
 #if VMSET_SHARED_WATCHED
 		vmset__store(&to[i], place);
 #else
@@ -947,6 +946,8 @@ static void make_order(uint16_t *restrict to, const uint16_t *restrict old,
 	}
 	for (unsigned i = 0; i < n; i++)
 		vmset__store(&to[a + i], places[i]);
+	if (b > a + n)
+		pad_keys(to, LEAF_KEYS - (b - (a + n)), LEAF_KEYS);
 }
 
 /*
@@ -997,7 +998,7 @@ static void prepare_turn(struct vmset__change *change,
 	/* No word of this turn before the end of the last one. */
 	vmset__fence_release();
 	fill_slots(change, splice, places);
-	make_order(fresh, vmset__order(leaf), a, b, places, n, change->count);
+	make_order(fresh, vmset__order(leaf), a, b, places, n);
 	change->used &= ~slots_of(leaf, a, b);
 	change->slot = &leaf->turn;
 	change->fresh = leaf->turn + 1;
