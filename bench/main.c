@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel.h"
 #include "peer.h"
@@ -201,6 +202,19 @@ static void replay_runs(struct results *results,
 }
 #endif
 
+/* Before hours of work: whether they can be read at all. */
+static bool are_there(char **paths)
+{
+	for (; *paths; paths++) {
+		if (access(*paths, R_OK)) {
+			fprintf(stderr, "bench: %s: %s\n", *paths,
+				strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
 static int write_csv(const struct results *results, const char *path)
 {
 	FILE *out = fopen(path, "we");
@@ -232,6 +246,8 @@ int main(int argc, char **argv)
 		fputs(usage, option == 'h' ? stdout : stderr);
 		return option == 'h' ? EXIT_SUCCESS : 2;
 	}
+	if (!are_there(argv + optind))
+		return 2;
 #ifndef __OPTIMIZE__
 	puts("Built without optimisation: these figures say nothing.\n");
 #endif

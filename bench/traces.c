@@ -4,6 +4,7 @@
  */
 #include "traces.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +58,10 @@ void traces_measure(struct results *results, const char *path,
 	struct trace_error error;
 	struct trace trace;
 
-	need(trace_read(&trace, path, &error) == 0, error.reason);
+	if (trace_read(&trace, path, &error)) {
+		fprintf(stderr, "bench: %s: %s\n", path, error.reason);
+		exit(EXIT_FAILURE);
+	}
 	fprintf(stderr, "bench: recorded run %s\n", name);
 	for (unsigned int round = 0; round < rounds; round++)
 		for (size_t i = 0; i < TARGETS; i++)
