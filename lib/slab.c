@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * The slab: chunks from mmap, carved into nodes of a class, the three lists
- * through which a dropped node comes back into use, and chunks that give their
- * pages back.
+ * through which a dropped node comes back into use, chunks that give their
+ * pages back, and scratch.
  */
 #include "slab.h"
 
@@ -30,6 +30,10 @@
  * last look, and a part of all.
  */
 #define TIDY_MIN 32
+
+/* How much is mapped for scratch at least, and kept at most: powers of two. */
+#define SCRATCH_MIN  ((size_t)16 << 10)
+#define SCRATCH_KEPT ((size_t)64 << 10)
 
 struct vmset__chunk {
 	struct vmset__chunk *next;
@@ -257,6 +261,8 @@ void vmset__slab_fini(struct vmset__slab *slab)
 		unmap_chunks(slab->pool[c].empty);
 		unmap_chunks(slab->pool[c].chunks);
 	}
+	if (slab->scratch)
+		munmap(slab->scratch, slab->scratch_size);
 }
 
 /* ---- giving back ---- */
@@ -397,12 +403,40 @@ void vmset__slab_retire(struct vmset__slab *slab, enum vmset__class class,
 	push(&slab->pool[class].cooling, node);
 }
 
-void *vmset__scratch_get(size_t size)
+/* ---- scratch ---- */
+
+void *vmset__scratch_get(struct vmset__slab *slab, size_t *size)
 {
-	return map_pages(size);
+	size_t wanted = SCRATCH_MIN;
+	void *scratch = slab->scratch;
+
+	if (scratch && slab->scratch_size >= *size) {
+		*size = slab->scratch_size;
+		slab->scratch = NULL;
+		slab->scratch_size = 0;
+		return scratch;
+	}
+	while (wanted < *size && wanted < SCRATCH_KEPT)
+		wanted *= 2;
+	if (*size > wanted)
+		wanted = *size;
+	scratch = map_pages(wanted);
+	if (scratch)
+		*size = wanted;
+	return scratch;
 }
 
-void vmset__scratch_put(void *scratch, size_t size)
+void vmset__scratch_put(struct vmset__slab *slab, void *scratch, size_t size)
 {
-	munmap(scratch, size);
+	void *less = scratch;
+	size_t less_size = size;
+
+	if (size <= SCRATCH_KEPT && size > slab->scratch_size) {
+		less = slab->scratch;
+		less_size = slab->scratch_size;
+		slab->scratch = scratch;
+		slab->scratch_size = size;
+	}
+	if (less)
+		munmap(less, less_size);
 }

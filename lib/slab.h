@@ -65,6 +65,8 @@ struct vmset__slab {
 	struct vmset__pool pool[VMSET__CLASSES];
 	size_t mapped;                  /* bytes of all chunks */
 	size_t given_back;              /* of them */
+	void *scratch;                  /* kept for the next that needs some */
+	size_t scratch_size;
 };
 
 /*
@@ -75,7 +77,7 @@ struct vmset__slab {
 void *vmset__slab_init(struct vmset__slab *slab, size_t object_size,
 		       const size_t node_size[VMSET__CLASSES]);
 
-/* Unmap all chunks, the caller's object with them.  slab: a copy outside. */
+/* Unmap all of it, the caller's object with it.  slab: a copy outside. */
 void vmset__slab_fini(struct vmset__slab *slab);
 
 /*
@@ -122,8 +124,12 @@ static inline void vmset__slab_tidy(struct vmset__slab *slab)
 			vmset__slab_give_back(slab);
 }
 
-/* Zeroed memory for the length of an operation, or NULL. */
-void *vmset__scratch_get(size_t size);
-void vmset__scratch_put(void *scratch, size_t size);
+/*
+ * Memory with undefined contents for the length of an operation, or NULL.  *size
+ * becomes how much it is, which put has to be told.  To map some costs as much as
+ * many an operation, so a little is kept.
+ */
+void *vmset__scratch_get(struct vmset__slab *slab, size_t *size);
+void vmset__scratch_put(struct vmset__slab *slab, void *scratch, size_t size);
 
 #endif /* VMSET_SLAB_H */

@@ -107,11 +107,12 @@ static int count_mappings(const struct vmset *set, size_t *n)
 int vmset__stats(const struct vmset *set, struct vmset_stats *stats,
 		 uint32_t how)
 {
+	const struct vmset__slab *slab = &set->tree.slab;
 	const struct vmset__tally *tally = &set->tally;
 	struct vmset_stats counted = {
 		.size = stats->size,
-		.record_bytes = set->tree.slab.mapped -
-				set->tree.slab.given_back,
+		.record_bytes = slab->mapped - slab->given_back +
+				slab->scratch_size,
 		.maps = tally->calls[VMSET__MAP],
 		.unmaps = tally->calls[VMSET__UNMAP],
 		.protects = tally->calls[VMSET__PROTECT],

@@ -90,7 +90,7 @@ struct op {
 	struct vmset__change change;
 	/* The left cursor is at the first entry that concerns it, or before. */
 	bool sought;
-	/* Arrays of the plan: here if few entries are concerned, else mapped. */
+	/* Arrays of the plan: here if few entries are concerned, else there. */
 	void *scratch;
 	size_t scratch_size;
 	struct vmset_area old[FEW];
@@ -124,7 +124,8 @@ static bool op_grow(struct op *op, size_t n)
 	op->scratch_size = n * sizeof *plan->old + fresh * sizeof *plan->fresh +
 			   steps * sizeof *plan->steps +
 			   n * sizeof *plan->flags;
-	at = op->scratch = vmset__scratch_get(op->scratch_size);
+	at = op->scratch = vmset__scratch_get(&op->set->tree.slab,
+					      &op->scratch_size);
 	if (!at)
 		return false;
 	plan->old = (void *)at;
@@ -140,7 +141,8 @@ static bool op_grow(struct op *op, size_t n)
 static inline void op_fini(struct op *op)
 {
 	if (op->scratch)
-		vmset__scratch_put(op->scratch, op->scratch_size);
+		vmset__scratch_put(&op->set->tree.slab, op->scratch,
+				   op->scratch_size);
 }
 
 /* Go to the first entry that meets or touches what begins at start. */

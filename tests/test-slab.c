@@ -6,6 +6,7 @@
  */
 #include "slab.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -240,16 +241,59 @@ START_TEST(few_idle_nodes_stay)
 }
 END_TEST
 
-START_TEST(scratch)
+/* Scratch of at least that size, all of which can be written. */
+static void *get_scratch(size_t wanted, size_t *size)
 {
-	size_t size = 3 << 20;
-	unsigned char *got = vmset__scratch_get(size);
+	void *got;
 
+	*size = wanted;
+	got = vmset__scratch_get(&slab, size);
 	assert_that(got);
-	for (size_t i = 0; i < size; i += 4096)
-		assert_eq(got[i], 0);
-	vmset__scratch_put(got, size);
-	assert_that(!vmset__scratch_get(SIZE_MAX / 2));
+	assert_that(*size >= wanted);
+	memset(got, 0xff, *size);
+	return got;
+}
+
+START_TEST(a_little_scratch_is_kept)
+{
+	size_t size, more, most;
+	void *first = get_scratch(100, &size), *second;
+
+	assert_eq(slab.scratch_size, 0);
+	vmset__scratch_put(&slab, first, size);
+	assert_eq(slab.scratch_size, size);
+	assert_that(get_scratch(size, &more) == first);
+	/* Two at a time: the larger one is kept, whoever comes first. */
+	second = get_scratch(size + 1, &most);
+	assert_that(second != first && most > size);
+	vmset__scratch_put(&slab, second, most);
+	memset(first, 0xff, more);
+	vmset__scratch_put(&slab, first, more);
+	assert_that(slab.scratch == second && slab.scratch_size == most);
+	assert_that(get_scratch(1, &size) == second && size == most);
+	vmset__scratch_put(&slab, second, size);
+}
+END_TEST
+
+START_TEST(much_scratch_is_not_kept)
+{
+	size_t size, large;
+	void *kept = get_scratch(1, &size);
+	unsigned char *got, there;
+
+	vmset__scratch_put(&slab, kept, size);
+	got = get_scratch(3 << 20, &large);
+	vmset__scratch_put(&slab, got, large);
+	assert_that(slab.scratch == kept && slab.scratch_size == size);
+	assert_that(mincore(got, 1, &there) && errno == ENOMEM);
+}
+END_TEST
+
+START_TEST(no_scratch)
+{
+	size_t size = SIZE_MAX / 2;
+
+	assert_that(!vmset__scratch_get(&slab, &size));
 }
 END_TEST
 
@@ -268,7 +312,9 @@ Suite *suite_slab(void)
 			    0, VMSET__CLASSES);
 	tcase_add_test(tcase, a_node_in_use_holds_its_chunk);
 	tcase_add_test(tcase, few_idle_nodes_stay);
-	tcase_add_test(tcase, scratch);
+	tcase_add_test(tcase, a_little_scratch_is_kept);
+	tcase_add_test(tcase, much_scratch_is_not_kept);
+	tcase_add_test(tcase, no_scratch);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
