@@ -660,10 +660,11 @@ static unsigned before_cut(const struct vmset__cursor *path,
 			   struct vmset_range cut)
 {
 	const struct vmset__leaf *leaf = path->leaf;
+	const uint16_t *order = vmset__order(leaf);
 	unsigned n = path->at;
 
 	while (n &&
-	       leaf->range[vmset__slot_of(leaf, n - 1)].end > cut.start)
+	       leaf->range[vmset__slot(order[n - 1])].end > cut.start)
 		n--;
 	return n;
 }
@@ -672,10 +673,11 @@ static unsigned before_cut(const struct vmset__cursor *path,
 static unsigned behind_cut(const struct vmset__leaf *leaf, unsigned from,
 			   struct vmset_range cut)
 {
+	const uint16_t *order = vmset__order(leaf);
 	unsigned n = from;
 
 	while (n < leaf->node.count &&
-	       leaf->range[vmset__slot_of(leaf, n)].end <= cut.end)
+	       leaf->range[vmset__slot(order[n])].end <= cut.end)
 		n++;
 	return n;
 }

@@ -13,11 +13,11 @@
 #include "range.h"
 #include "tree-node.h"
 
-/* From where entry i of a leaf begins to where it ends. */
+/* From where entry i of a leaf, whose order that is, begins to where it ends. */
 static inline struct vmset_range entry_at(const struct vmset__leaf *leaf,
-					  unsigned i)
+					  const uint16_t *order, unsigned i)
 {
-	return leaf->range[vmset__slot_of(leaf, i)];
+	return leaf->range[vmset__slot(order[i])];
 }
 
 /* It will be gone through soon. */
@@ -81,11 +81,12 @@ static uint32_t larger(uint32_t a, uint32_t b)
 static uint32_t leaf_room(const struct vmset__leaf *leaf,
 			  const struct vmset__alignment *al)
 {
+	const uint16_t *order = vmset__order(leaf);
 	uint32_t room = 0;
 
 	for (unsigned i = 1; i < leaf->node.count; i++)
-		room = larger(room, room_in(al, entry_at(leaf, i - 1).end,
-					    entry_at(leaf, i).start));
+		room = larger(room, room_in(al, entry_at(leaf, order, i - 1).end,
+					    entry_at(leaf, order, i).start));
 	return room;
 }
 
@@ -253,11 +254,12 @@ static inline void note_entry(const struct search *s, struct vmset__leaf *leaf,
 SPECIALIZED bool search_leaf(struct search *s, struct vmset__leaf *leaf,
 			     unsigned i, uintptr_t edge, const bool up)
 {
+	const uint16_t *order = vmset__order(leaf);
 	const unsigned stop = up ? leaf->node.count : -1u;
 	const size_t size = s->fit->size;
 
 	for (; i != stop; i += up ? 1 : -1u) {
-		struct vmset_range next = entry_at(leaf, i);
+		struct vmset_range next = entry_at(leaf, order, i);
 		uintptr_t near = near_end(next, up);
 
 		if (distance(edge, near, up) >= size &&
@@ -368,7 +370,8 @@ SPECIALIZED bool begin_in_leaf(struct search *s, struct vmset__leaf *leaf,
 	unsigned i = vmset__ends_by(leaf, beginning(s, up));
 
 	if (i < count)
-		edge = vmset__min(edge, entry_at(leaf, i).start);
+		edge = vmset__min(edge, entry_at(leaf, vmset__order(leaf),
+						 i).start);
 	return search_leaf(s, leaf, up ? i : i - 1, edge, up);
 }
 

@@ -473,22 +473,24 @@ size_t vmset__cursor_take(struct vmset__cursor *cursor, uintptr_t end,
 			  struct vmset_area *entries, size_t max)
 {
 	const struct vmset__leaf *leaf;
+	const uint16_t *order;
+	unsigned at, slot;
 	size_t n = 0;
 
 	do {
 		leaf = cursor->leaf;
-		while (cursor->at < leaf->node.count) {
-			unsigned slot = vmset__slot_of(leaf, cursor->at);
-
+		order = vmset__order(leaf);
+		for (at = cursor->at; at < leaf->node.count; at++) {
+			slot = vmset__slot(order[at]);
 			if (leaf->range[slot].start > end)
 				break;
 			if (n < max)
 				vmset__read_entry(cursor->tree, leaf, slot,
 						  &entries[n]);
 			n++;
-			cursor->at++;
 		}
-		if (cursor->at == leaf->node.count)
+		cursor->at = at;
+		if (at == leaf->node.count)
 			to_next_leaf(cursor);
 	} while (cursor->leaf != leaf);
 	return n;
