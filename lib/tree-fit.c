@@ -255,11 +255,12 @@ SPECIALIZED bool search_leaf(struct search *s, struct vmset__leaf *leaf,
 			     unsigned i, uintptr_t edge, const bool up)
 {
 	const uint16_t *order = vmset__order(leaf);
+	const struct vmset_range *range = leaf->range;
 	const unsigned stop = up ? leaf->node.count : -1u;
 	const size_t size = s->fit->size;
 
 	for (; i != stop; i += up ? 1 : -1u) {
-		struct vmset_range next = entry_at(leaf, order, i);
+		struct vmset_range next = range[vmset__slot(order[i])];
 		uintptr_t near = near_end(next, up);
 
 		if (distance(edge, near, up) >= size &&
