@@ -147,7 +147,7 @@ int vmset__place(struct vmset *set, const struct vmset__wish *wish,
 		.align = wish->align, .lead = wish->guard_before,
 		.grain = set->granule,
 	};
-	struct vmset__wish top = *wish;
+	struct vmset__wish top;
 	uintptr_t block = 0;
 	int rc = 0;
 
@@ -160,6 +160,7 @@ int vmset__place(struct vmset *set, const struct vmset__wish *wish,
 		rc = lowest(set, wish, fit, &block) ? 0 : -ENOSPC;
 		break;
 	case VMSET_HIGHEST:
+		top = *wish;
 		if (!top.hint)
 			top.hint = UINTPTR_MAX;
 		rc = highest(set, &top, fit, &block) ? 0 : -ENOSPC;

@@ -367,12 +367,11 @@ static bool whole_child_down(struct search *s, struct vmset__inner *inner,
 SPECIALIZED bool begin_in_leaf(struct search *s, struct vmset__leaf *leaf,
 			       uintptr_t edge, const bool up)
 {
-	const unsigned count = leaf->node.count;
+	const uint16_t *order = vmset__order(leaf);
 	unsigned i = vmset__ends_by(leaf, beginning(s, up));
 
-	if (i < count)
-		edge = vmset__min(edge, entry_at(leaf, vmset__order(leaf),
-						 i).start);
+	if (i < leaf->node.count)
+		edge = vmset__min(edge, entry_at(leaf, order, i).start);
 	return search_leaf(s, leaf, up ? i : i - 1, edge, up);
 }
 
