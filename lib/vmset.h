@@ -152,8 +152,10 @@
  * Memory
  * ------
  * The library never calls malloc, nor anything in libc that does, so it can
- * be used under malloc.  Its records live in pages from mmap.  The exception
- * is the FILE that a caller hands to vmset_dump.
+ * be used under malloc.  Its records live in pages from mmap, and so does what
+ * a call notes that meets more than 32 areas at once, while it lasts; up to
+ * 64 KiB of that a set keeps for the next such call.  The exception is the FILE
+ * that a caller hands to vmset_dump.
  */
 #ifndef VMSET_H
 #define VMSET_H
@@ -738,7 +740,7 @@ struct vmset_stats {
 	/* Bytes of the bounds, which add up to all of them. */
 	size_t area_bytes, guard_bytes, lost_bytes, free_bytes;
 	size_t largest_gap;             /* in bytes */
-	size_t record_bytes;            /* of memory for the set's own records */
+	size_t record_bytes;            /* for the set's records, notes kept */
 	/*
 	 * For a set from vmset_reserve, else 0: the kernel's mappings in the range,
 	 * as few as the areas allow; and those that there are, if counted.

@@ -352,6 +352,33 @@ START_TEST(late_readers_read_on)
 }
 END_TEST
 
+static bool leave(uint32_t old_flags, uint32_t *new_flags, void *arg)
+{
+	(void)arg;
+	*new_flags = old_flags;
+	return true;
+}
+
+START_TEST(what_a_large_call_keeps_is_counted)
+{
+	struct layers layers;
+	size_t before, after;
+
+	layers_open(&layers, (struct layers_config){ .bounds = { 0, 0x100 } });
+	for (uintptr_t at = 0; at < 64; at++)
+		assert_ok(vmset_map(layers.set, at, 1,
+				    at % 2 ? RW : VMSET_READ, 0));
+	before = stats_of(layers.set, 0).record_bytes;
+	assert_ok(vmset_update(layers.set, 0, 64, leave, NULL));
+	after = stats_of(layers.set, 0).record_bytes;
+	assert_that(after > before && after - before <= 64 << 10);
+	/* The next such call makes do with that. */
+	assert_ok(vmset_update(layers.set, 0, 64, leave, NULL));
+	assert_eq(stats_of(layers.set, 0).record_bytes, after);
+	layers_close(&layers);
+}
+END_TEST
+
 Suite *suite_stats(void)
 {
 	Suite *suite = suite_create("stats");
@@ -366,6 +393,7 @@ Suite *suite_stats(void)
 	tcase_add_test(tcase, counting_fails);
 	tcase_add_test(tcase, a_hole_is_not_counted);
 	tcase_add_test(tcase, a_set_that_shrinks_gives_memory_back);
+	tcase_add_test(tcase, what_a_large_call_keeps_is_counted);
 	tcase_add_test(tcase, late_readers_read_on);
 	suite_add_tcase(suite, tcase);
 	return suite;
