@@ -202,7 +202,7 @@ static void replay_runs(struct results *results,
 }
 #endif
 
-/* Before hours of work: whether they can be read at all. */
+/* Before anything is measured: whether they can be read at all. */
 static bool are_there(char **paths)
 {
 	for (; *paths; paths++) {
